@@ -1,0 +1,33 @@
+// SHA-256 digests as lower-case hexadecimal text (OpenSSL's implementation).
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace leadsweep {
+
+std::string sha256(std::string_view bytes);
+std::string sha256(std::span<const std::byte> bytes);
+/// Digest of a file's content. Throws FileError.
+std::string sha256_file(const std::string& path);
+
+/// Digest of bytes that come in pieces.
+class Sha256 {
+public:
+    Sha256();
+    ~Sha256();
+    Sha256(const Sha256&) = delete;
+    Sha256& operator=(const Sha256&) = delete;
+    void update(const void* data, std::size_t size_bytes);
+    /// The digest of all updates; the object is used up.
+    std::string finish();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace leadsweep

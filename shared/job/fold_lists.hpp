@@ -1,0 +1,35 @@
+// What one fold is trained, validated and tested on: the file an Assign message names.
+//
+// File: safetensors. Tensors `train`, `validation`, `test`: i32 [n], indices into the catalogue's records (= rows of
+// the pack). `labels`: u8 [N, K], 1 where record n carries class k of the label set, for all N records of the catalogue.
+// Metadata: "label_set", "data_digest", "fold", "is_leaky" ("1" where the tested fold steers training).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace leadsweep {
+
+struct FoldLists {
+    std::string label_set;
+    std::string data_digest;
+    std::int64_t fold = 0;
+    bool is_leaky = false;
+    std::vector<std::int32_t> train;
+    std::vector<std::int32_t> validation;
+    std::vector<std::int32_t> test;
+    std::int64_t record_count = 0;     ///< N
+    std::int64_t class_count = 0;      ///< K
+    std::vector<std::uint8_t> labels;  ///< [N, K], row-major
+};
+
+/// Digest of the three lists and their labels: the `lists_digest` of a job's identity.
+std::string digest_of(const FoldLists& lists);
+
+/// Writes the file durably and returns the digest of its bytes. Throws FileError.
+std::string save_fold_lists(const FoldLists& lists, const std::string& path);
+/// Throws FileError, or InputError where the file is no such file.
+FoldLists load_fold_lists(const std::string& path);
+
+}  // namespace leadsweep

@@ -1,0 +1,231 @@
+// One job, fully resolved: every setting has a value. Which keys exist, with default, unit and range, is told by
+// visit_settings() at the end of this file and nowhere else: parsing, --help, hashes and sweeps/README.md follow it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "shared/ecg/leads.hpp"
+
+namespace leadsweep {
+
+/// Records made by the generator (worker/dataset/synthetic.hpp) instead of read from a folder.
+struct SyntheticSpec {
+    std::int64_t patients = 0;  ///< 0: read data.records instead
+    std::int64_t records_per_patient = 2;
+    std::int64_t seed = 1;
+    double sampling_hz = 500;
+    double duration_s = 10;
+    double noise_uv = 20;
+    std::vector<std::string> signs;  ///< leads that get a planted sign; class planted-<lead> of the label set `synthetic`
+    double sign_uv = 200;
+};
+
+/// Columns of a CSV file that override what the headers say. An empty column name: taken from the header.
+struct TableSpec {
+    std::string file;
+    std::string record = "path";
+    std::string labels;
+    std::string patient;
+};
+
+struct DataSpec {
+    std::string records;
+    SyntheticSpec synthetic;
+    TableSpec table;
+    std::string labels = "challenge2021";
+    double window_s = 10;
+    std::string normalize = "none";
+    std::vector<std::string> leads = standard_lead_names();
+};
+
+struct FoldsSpec {
+    std::int64_t k = 10;
+    std::string assign = "stratified";
+    std::int64_t seed = 42;
+    std::string validation = "next";
+};
+
+struct ModelSpec {
+    std::string name = "inception";
+    std::int64_t depth = 6;
+    std::int64_t filters = 32;
+    std::int64_t bottleneck = 32;
+    std::vector<double> kernels = {40, 20, 10};
+    std::string kernel_unit = "samples";
+    std::int64_t residual_period = 3;
+};
+
+struct TrainSpec {
+    std::int64_t epochs = 30;
+    std::int64_t batch = 32;
+    std::string optimizer = "adam";
+    double learning_rate = 1e-3;
+    std::string schedule = "constant";
+    std::string monitor = "macro_auroc";
+    std::int64_t patience = 5;
+    double bn_momentum = 0.01;
+    std::string precision = "fp32";
+};
+
+struct ExplainSpec {
+    std::string method = "lime";
+    std::int64_t segments = 10;
+    std::int64_t perturbations = 1200;
+    std::int64_t records_per_class = 50;
+    std::string baseline = "lead_mean";
+    double ridge = 1.0;
+    double kernel_width = 0.25;
+};
+
+struct ResourcesSpec {
+    std::int64_t devices = 1;
+    std::int64_t max_attempts = 3;
+    std::int64_t priority = 0;
+    double timeout_s = 0;
+    std::string isolation = "none";
+};
+
+struct JobSpec {
+    DataSpec data;
+    FoldsSpec folds;
+    std::int64_t fold = 0;
+    double sampling_hz = 500;
+    std::string loss = "bce";
+    ModelSpec model;
+    TrainSpec train;
+    ExplainSpec explain;
+    ResourcesSpec resources;
+    std::int64_t seed = 1;
+
+    /// Samples of one prepared record: window_s at sampling_hz.
+    std::int64_t window_samples() const;
+};
+
+/// Which identity a key belongs to (shared/job/key.hpp).
+enum class KeyPart {
+    kTrain,     ///< changes what is trained: in train_key and key
+    kEvaluate,  ///< changes only what is computed from the trained model: in key
+    kNone       ///< changes where or when, or is covered by the digests of records and folds: in neither
+};
+
+/// What is known of one key of a job besides its type and default.
+struct KeyNote {
+    const char* path;  ///< dotted, as in the sweep file: "model.depth"
+    const char* unit;  ///< "" if none
+    KeyPart part;
+    const char* text;
+    double minimum = 0;
+    double maximum = 0;                      ///< minimum == maximum: no range
+    std::vector<std::string> choices = {};  ///< alternatives of a string
+    bool is_minimum_open = false;           ///< the minimum itself is not allowed
+};
+
+/// Calls visitor(KeyNote, field) for every setting of `spec` (const or not), in the order in which they are documented.
+template <class Spec, class Visitor>
+void visit_settings(Spec& s, Visitor&& v) {
+    using K = KeyNote;
+    constexpr double kMany = 1e9;
+    v(K{"data.records", "", KeyPart::kNone, "folder of WFDB records, searched recursively"}, s.data.records);
+    v(K{"data.synthetic.patients", "", KeyPart::kTrain, "generated patients; 0 reads data.records instead", 0, 1e7},
+      s.data.synthetic.patients);
+    v(K{"data.synthetic.records_per_patient", "", KeyPart::kTrain, "records of each generated patient", 1, 1000},
+      s.data.synthetic.records_per_patient);
+    v(K{"data.synthetic.seed", "", KeyPart::kTrain, "seed of the generator", 0, kMany}, s.data.synthetic.seed);
+    v(K{"data.synthetic.sampling_hz", "Hz", KeyPart::kTrain, "rate of the generated records", 50, 2000},
+      s.data.synthetic.sampling_hz);
+    v(K{"data.synthetic.duration_s", "s", KeyPart::kTrain, "length of the generated records", 1, 3600},
+      s.data.synthetic.duration_s);
+    v(K{"data.synthetic.noise_uv", "uV", KeyPart::kTrain, "standard deviation of the added noise", 0, 1000},
+      s.data.synthetic.noise_uv);
+    v(K{"data.synthetic.signs", "", KeyPart::kTrain, "leads that get a planted sign, for example [V2, aVL]"},
+      s.data.synthetic.signs);
+    v(K{"data.synthetic.sign_uv", "uV", KeyPart::kTrain, "height of a planted sign", 0, 10000},
+      s.data.synthetic.sign_uv);
+    v(K{"data.table.file", "", KeyPart::kNone, "CSV file whose columns override the headers"}, s.data.table.file);
+    v(K{"data.table.record", "", KeyPart::kNone, "column with the record's path below data.records, no extension"},
+      s.data.table.record);
+    v(K{"data.table.labels", "", KeyPart::kNone, "column with the SNOMED CT codes, separated by ; or ,"},
+      s.data.table.labels);
+    v(K{"data.table.patient", "", KeyPart::kNone, "column with what must not be split between folds"},
+      s.data.table.patient);
+    v(K{"data.labels", "", KeyPart::kTrain, "label set", 0, 0, {"challenge2021", "synthetic"}}, s.data.labels);
+    v(K{"data.window_s", "s", KeyPart::kTrain, "the first seconds of a record that are used", 0.1, 3600},
+      s.data.window_s);
+    v(K{"data.normalize", "", KeyPart::kTrain, "none keeps uV, zscore centres and scales each lead", 0, 0,
+        {"none", "zscore"}},
+      s.data.normalize);
+    v(K{"data.leads", "", KeyPart::kTrain, "leads given to the network, in this order"}, s.data.leads);
+    v(K{"folds.k", "", KeyPart::kNone, "number of folds", 2, 1000}, s.folds.k);
+    v(K{"folds.assign", "", KeyPart::kNone, "how groups are spread over the folds", 0, 0, {"stratified", "study"}},
+      s.folds.assign);
+    v(K{"folds.seed", "", KeyPart::kNone, "seed of the assignment", 0, kMany}, s.folds.seed);
+    v(K{"folds.validation", "", KeyPart::kNone,
+        "fold that steers training: next is honest, tested reproduces the study and is leaky", 0, 0,
+        {"next", "tested"}},
+      s.folds.validation);
+    v(K{"fold", "", KeyPart::kNone, "the tested fold; `all` in an axis", 0, 999}, s.fold);
+    v(K{"sampling_hz", "Hz", KeyPart::kTrain, "rate to which records are resampled", 1, 5000}, s.sampling_hz);
+    v(K{"loss", "", KeyPart::kTrain, "loss function", 0, 0, {"bce", "focal", "soft_f1", "double_soft_f1"}}, s.loss);
+    v(K{"model.name", "", KeyPart::kTrain, "network", 0, 0, {"inception", "fcn"}}, s.model.name);
+    v(K{"model.depth", "", KeyPart::kTrain, "number of inception modules", 1, 100}, s.model.depth);
+    v(K{"model.filters", "", KeyPart::kTrain, "filters of each branch", 1, 1024}, s.model.filters);
+    v(K{"model.bottleneck", "", KeyPart::kTrain, "channels of the 1x1 bottleneck", 1, 1024}, s.model.bottleneck);
+    v(K{"model.kernels", "", KeyPart::kTrain, "lengths of the parallel convolutions", 0, 100000, {}, true},
+      s.model.kernels);
+    v(K{"model.kernel_unit", "", KeyPart::kTrain, "unit of model.kernels", 0, 0, {"samples", "seconds"}},
+      s.model.kernel_unit);
+    v(K{"model.residual_period", "", KeyPart::kTrain, "a shortcut after every so many modules", 1, 100},
+      s.model.residual_period);
+    v(K{"train.epochs", "", KeyPart::kTrain, "most epochs", 1, 100000}, s.train.epochs);
+    v(K{"train.batch", "records", KeyPart::kTrain, "global batch, over all devices of the job", 1, 1000000},
+      s.train.batch);
+    v(K{"train.optimizer", "", KeyPart::kTrain, "optimizer", 0, 0, {"adam"}}, s.train.optimizer);
+    v(K{"train.learning_rate", "", KeyPart::kTrain, "step size", 0, 100, {}, true}, s.train.learning_rate);
+    v(K{"train.schedule", "", KeyPart::kTrain, "how the step size changes; plateau: x 0.1 after an epoch without gain",
+        0, 0, {"constant", "plateau"}},
+      s.train.schedule);
+    v(K{"train.monitor", "", KeyPart::kTrain, "figure of the validation fold that picks the best epoch", 0, 0,
+        {"macro_auroc", "macro_f1", "loss"}},
+      s.train.monitor);
+    v(K{"train.patience", "epochs", KeyPart::kTrain, "epochs without gain before stopping; 0 never stops early", 0,
+        100000},
+      s.train.patience);
+    v(K{"train.bn_momentum", "", KeyPart::kTrain, "weight of a new batch in BatchNorm's statistics (Keras' 0.99 is 0.01)",
+        0, 1, {}, true},
+      s.train.bn_momentum);
+    v(K{"train.precision", "", KeyPart::kTrain, "arithmetic of the network", 0, 0, {"fp32"}}, s.train.precision);
+    v(K{"explain.method", "", KeyPart::kEvaluate, "how lead importance is computed", 0, 0,
+        {"lime", "occlusion", "none"}},
+      s.explain.method);
+    v(K{"explain.segments", "", KeyPart::kEvaluate, "equal parts of the window", 1, 1000}, s.explain.segments);
+    v(K{"explain.perturbations", "", KeyPart::kEvaluate, "masked copies of each explained record", 2, 1e7},
+      s.explain.perturbations);
+    v(K{"explain.records_per_class", "records", KeyPart::kEvaluate, "most explained positives of a class", 1, 1e6},
+      s.explain.records_per_class);
+    v(K{"explain.baseline", "", KeyPart::kEvaluate, "what takes the place of a masked part", 0, 0,
+        {"lead_mean", "zero"}},
+      s.explain.baseline);
+    v(K{"explain.ridge", "", KeyPart::kEvaluate, "penalty of the linear model", 0, 1e6}, s.explain.ridge);
+    v(K{"explain.kernel_width", "", KeyPart::kEvaluate, "width of the kernel over the masks' cosine distance", 0, 100,
+        {}, true},
+      s.explain.kernel_width);
+    v(K{"resources.devices", "", KeyPart::kNone, "devices that share one job", 1, 1024}, s.resources.devices);
+    v(K{"resources.max_attempts", "", KeyPart::kNone, "attempts before a job counts as failed", 1, 100},
+      s.resources.max_attempts);
+    v(K{"resources.priority", "", KeyPart::kNone, "larger runs earlier", -1e6, 1e6}, s.resources.priority);
+    v(K{"resources.timeout_s", "s", KeyPart::kNone, "longest attempt; 0: none", 0, kMany}, s.resources.timeout_s);
+    v(K{"resources.isolation", "", KeyPart::kNone, "process: a fresh worker for this job", 0, 0, {"none", "process"}},
+      s.resources.isolation);
+    v(K{"seed", "", KeyPart::kTrain, "seed of initial weights and of the order of records", 0, kMany}, s.seed);
+}
+
+/// The spec as nested JSON, all keys present.
+nlohmann::json to_json(const JobSpec& spec);
+/// Reads nested JSON over the defaults. Throws InputError naming every unknown key, wrong type and value out of range.
+JobSpec job_spec_from_json(const nlohmann::json& settings);
+
+}  // namespace leadsweep

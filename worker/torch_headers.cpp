@@ -1,0 +1,1 @@
+// Owns the precompiled torch header (worker/CMakeLists.txt); holds no code.

@@ -41,7 +41,9 @@ ElementType type_from(std::string_view name) {
 
 }  // namespace
 
-std::size_t size_of(ElementType type) { return describe(type).size; }
+std::size_t size_of(ElementType type) {
+    return describe(type).size;
+}
 
 const NamedArray& ArrayFile::at(const std::string& name) const {
     const auto found = arrays.find(name);
@@ -92,7 +94,8 @@ ArrayFile decode_arrays(std::string_view bytes, const std::string& path) {
             const auto begin = entry.at("data_offsets").at(0).get<std::uint64_t>();
             const auto end = entry.at("data_offsets").at(1).get<std::uint64_t>();
             if (begin > end || end > data.size())
-                throw InputError(fmt::format("array '{}' ends at byte {} of {}: the file is torn", name, end, data.size()));
+                throw InputError(
+                    fmt::format("array '{}' ends at byte {} of {}: the file is torn", name, end, data.size()));
             std::uint64_t expected = size_of(array.type);
             for (const auto extent : array.shape) {
                 if (extent < 0 || (extent > 0 && expected > data.size() / static_cast<std::uint64_t>(extent) + 8))
@@ -100,7 +103,8 @@ ArrayFile decode_arrays(std::string_view bytes, const std::string& path) {
                 expected *= static_cast<std::uint64_t>(extent);
             }
             if (expected != end - begin)
-                throw InputError(fmt::format("array '{}' has {} bytes where its shape needs {}", name, end - begin, expected));
+                throw InputError(
+                    fmt::format("array '{}' has {} bytes where its shape needs {}", name, end - begin, expected));
             const auto raw = std::as_bytes(std::span(data.substr(begin, end - begin)));
             array.bytes.assign(raw.begin(), raw.end());
             file.arrays.emplace(name, std::move(array));
@@ -119,6 +123,8 @@ std::string save_arrays(const ArrayFile& file, const std::string& path) {
     return sha256(bytes);
 }
 
-ArrayFile load_arrays(const std::string& path) { return decode_arrays(read_file(path), path); }
+ArrayFile load_arrays(const std::string& path) {
+    return decode_arrays(read_file(path), path);
+}
 
 }  // namespace leadsweep

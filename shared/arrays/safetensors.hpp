@@ -20,12 +20,18 @@ std::size_t size_of(ElementType type);
 
 template <class T>
 constexpr ElementType element_type_of() {
-    if constexpr (std::is_same_v<T, float>) return ElementType::kF32;
-    else if constexpr (std::is_same_v<T, double>) return ElementType::kF64;
-    else if constexpr (std::is_same_v<T, std::int16_t>) return ElementType::kI16;
-    else if constexpr (std::is_same_v<T, std::int32_t>) return ElementType::kI32;
-    else if constexpr (std::is_same_v<T, std::int64_t>) return ElementType::kI64;
-    else return ElementType::kU8;
+    if constexpr (std::is_same_v<T, float>)
+        return ElementType::kF32;
+    else if constexpr (std::is_same_v<T, double>)
+        return ElementType::kF64;
+    else if constexpr (std::is_same_v<T, std::int16_t>)
+        return ElementType::kI16;
+    else if constexpr (std::is_same_v<T, std::int32_t>)
+        return ElementType::kI32;
+    else if constexpr (std::is_same_v<T, std::int64_t>)
+        return ElementType::kI64;
+    else
+        return ElementType::kU8;
 }
 
 /// An array that owns its bytes: row-major, little-endian.

@@ -15,9 +15,9 @@ struct Id {
     constexpr explicit operator bool() const { return value != 0; }
 };
 
-using JobId = Id<struct JobTag>;            ///< row of `jobs`
-using AttemptId = Id<struct AttemptTag>;    ///< row of `attempts`; never reused in the life of a database
-using WorkerId = Id<struct WorkerTag>;      ///< a worker process, unique within a coordinator's run
+using JobId = Id<struct JobTag>;                ///< row of `jobs`
+using AttemptId = Id<struct AttemptTag>;        ///< row of `attempts`; never reused in the life of a database
+using WorkerId = Id<struct WorkerTag>;          ///< a worker process, unique within a coordinator's run
 using Incarnation = Id<struct IncarnationTag>;  ///< one life of a coordinator on a database
 
 }  // namespace leadsweep

@@ -20,10 +20,14 @@ std::shared_ptr<spdlog::logger>& logger() {
 
 spdlog::level::level_enum to_spdlog(Level level) {
     switch (level) {
-        case Level::kDebug: return spdlog::level::debug;
-        case Level::kInfo: return spdlog::level::info;
-        case Level::kWarning: return spdlog::level::warn;
-        case Level::kError: return spdlog::level::err;
+        case Level::kDebug:
+            return spdlog::level::debug;
+        case Level::kInfo:
+            return spdlog::level::info;
+        case Level::kWarning:
+            return spdlog::level::warn;
+        case Level::kError:
+            return spdlog::level::err;
     }
     return spdlog::level::info;
 }
@@ -35,6 +39,8 @@ void set_up(std::string_view who, Level threshold) {
     logger()->set_level(to_spdlog(threshold));
 }
 
-void write(Level level, std::string_view text) { logger()->log(to_spdlog(level), "{}", text); }
+void write(Level level, std::string_view text) {
+    logger()->log(to_spdlog(level), "{}", text);
+}
 
 }  // namespace leadsweep::log

@@ -23,10 +23,10 @@ std::string digest_of(const Catalogue& catalogue) {
         if (!record.is_usable()) continue;
         auto labels = record.labels;
         std::sort(labels.begin(), labels.end());
-        const std::string line =
-            nlohmann::json{record.path, record.signal_digest, record.sampling_hz, record.samples, labels, record.patient}
-                .dump() +
-            '\n';
+        const std::string line = nlohmann::json{record.path, record.signal_digest, record.sampling_hz, record.samples,
+                                                labels,      record.patient}
+                                     .dump() +
+                                 '\n';
         digest.update(line.data(), line.size());
     }
     return digest.finish();
@@ -53,8 +53,8 @@ nlohmann::json to_json(const CatalogueRecord& record) {
 CatalogueRecord catalogue_record_from_json(const nlohmann::json& json) {
     CatalogueRecord record;
     for (const auto& file : json.at("files"))
-        record.files.push_back({file.at(0).get<std::string>(), file.at(1).get<std::int64_t>(),
-                                file.at(2).get<std::int64_t>()});
+        record.files.push_back(
+            {file.at(0).get<std::string>(), file.at(1).get<std::int64_t>(), file.at(2).get<std::int64_t>()});
     json.at("path").get_to(record.path);
     json.at("source").get_to(record.source);
     json.at("sampling_hz").get_to(record.sampling_hz);

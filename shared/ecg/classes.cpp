@@ -11,7 +11,8 @@
 namespace leadsweep {
 namespace {
 
-/// PhysioNet/Computing in Cardiology Challenge 2021: the scored diagnoses (dx_mapping_scored.csv), codes sorted as text.
+/// PhysioNet/Computing in Cardiology Challenge 2021: the scored diagnoses (dx_mapping_scored.csv), codes sorted as
+/// text.
 const std::vector<DiagnosisClass>& challenge_classes() {
     static const std::vector<DiagnosisClass> classes = {
         {"10370003", "PR", "pacing rhythm"},

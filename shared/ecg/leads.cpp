@@ -4,7 +4,9 @@
 
 namespace leadsweep {
 
-std::vector<std::string> standard_lead_names() { return {kLeadNames.begin(), kLeadNames.end()}; }
+std::vector<std::string> standard_lead_names() {
+    return {kLeadNames.begin(), kLeadNames.end()};
+}
 
 std::optional<std::size_t> find_lead(std::string_view name) {
     std::string wanted = to_lower(trim(name));

@@ -1,8 +1,8 @@
 // What one fold is trained, validated and tested on: the file an Assign message names.
 //
 // File: safetensors. Tensors `train`, `validation`, `test`: i32 [n], indices into the catalogue's records (= rows of
-// the pack). `labels`: u8 [N, K], 1 where record n carries class k of the label set, for all N records of the catalogue.
-// Metadata: "label_set", "data_digest", "fold", "is_leaky" ("1" where the tested fold steers training).
+// the pack). `labels`: u8 [N, K], 1 where record n carries class k of the label set, for all N records of the
+// catalogue. Metadata: "label_set", "data_digest", "fold", "is_leaky" ("1" where the tested fold steers training).
 #pragma once
 
 #include <cstdint>

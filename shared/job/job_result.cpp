@@ -22,25 +22,43 @@ nlohmann::json row_of(const Metric& m) {
     return {m.split, m.class_code, m.name, optional_to_json(m.value), m.n_positive};
 }
 nlohmann::json row_of(const Epoch& e) {
-    return {e.epoch,         e.train_loss, optional_to_json(e.validation_loss), optional_to_json(e.macro_auroc),
-            optional_to_json(e.macro_f1), e.learning_rate, e.seconds, e.records_per_s, e.is_best};
+    return {e.epoch,
+            e.train_loss,
+            optional_to_json(e.validation_loss),
+            optional_to_json(e.macro_auroc),
+            optional_to_json(e.macro_f1),
+            e.learning_rate,
+            e.seconds,
+            e.records_per_s,
+            e.is_best};
 }
 nlohmann::json row_of(const LeadImportance& i) {
     return {i.class_code, i.lead, i.segment, i.importance, i.magnitude, i.sd, i.n, i.r2};
 }
-nlohmann::json row_of(const Artifact& a) { return {a.kind, a.path, a.digest, a.size_bytes}; }
+nlohmann::json row_of(const Artifact& a) {
+    return {a.kind, a.path, a.digest, a.size_bytes};
+}
 
 void read_row(const nlohmann::json& row, Metric& m) {
     m = {row.at(0), row.at(1), row.at(2), optional_from_json(row.at(3)), row.at(4)};
 }
 void read_row(const nlohmann::json& row, Epoch& e) {
-    e = {row.at(0), row.at(1), optional_from_json(row.at(2)), optional_from_json(row.at(3)), optional_from_json(row.at(4)),
-         row.at(5), row.at(6), row.at(7), row.at(8)};
+    e = {row.at(0),
+         row.at(1),
+         optional_from_json(row.at(2)),
+         optional_from_json(row.at(3)),
+         optional_from_json(row.at(4)),
+         row.at(5),
+         row.at(6),
+         row.at(7),
+         row.at(8)};
 }
 void read_row(const nlohmann::json& row, LeadImportance& i) {
     i = {row.at(0), row.at(1), row.at(2), row.at(3), row.at(4), row.at(5), row.at(6), row.at(7)};
 }
-void read_row(const nlohmann::json& row, Artifact& a) { a = {row.at(0), row.at(1), row.at(2), row.at(3)}; }
+void read_row(const nlohmann::json& row, Artifact& a) {
+    a = {row.at(0), row.at(1), row.at(2), row.at(3)};
+}
 
 template <class Row>
 nlohmann::json rows_of(const std::vector<Row>& rows) {

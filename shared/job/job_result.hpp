@@ -58,7 +58,7 @@ struct JobResult {
     std::int64_t n_classes = 0;  ///< classes of the tested fold with both positives and negatives
     double train_seconds = 0;
     double explain_seconds = 0;
-    bool is_reused = false;  ///< trained weights were taken over from an earlier job of the same train_key
+    bool is_reused = false;          ///< trained weights were taken over from an earlier job of the same train_key
     std::vector<std::string> notes;  ///< what was repaired or left out, for people
 };
 

@@ -22,14 +22,18 @@ nlohmann::json::json_pointer pointer_of(std::string_view path) {
 void collect_paths(const nlohmann::json& node, const std::string& prefix, std::vector<std::string>& paths) {
     for (const auto& [key, value] : node.items()) {
         const std::string path = prefix.empty() ? key : prefix + "." + key;
-        if (value.is_object()) collect_paths(value, path, paths);
-        else paths.push_back(path);
+        if (value.is_object())
+            collect_paths(value, path, paths);
+        else
+            paths.push_back(path);
     }
 }
 
 }  // namespace
 
-std::int64_t JobSpec::window_samples() const { return std::llround(data.window_s * sampling_hz); }
+std::int64_t JobSpec::window_samples() const {
+    return std::llround(data.window_s * sampling_hz);
+}
 
 nlohmann::json to_json(const JobSpec& spec) {
     nlohmann::json settings = nlohmann::json::object();

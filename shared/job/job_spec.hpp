@@ -20,7 +20,8 @@ struct SyntheticSpec {
     double sampling_hz = 500;
     double duration_s = 10;
     double noise_uv = 20;
-    std::vector<std::string> signs;  ///< leads that get a planted sign; class planted-<lead> of the label set `synthetic`
+    std::vector<std::string>
+        signs;  ///< leads that get a planted sign; class planted-<lead> of the label set `synthetic`
     double sign_uv = 200;
 };
 
@@ -119,7 +120,7 @@ struct KeyNote {
     KeyPart part;
     const char* text;
     double minimum = 0;
-    double maximum = 0;                      ///< minimum == maximum: no range
+    double maximum = 0;                     ///< minimum == maximum: no range
     std::vector<std::string> choices = {};  ///< alternatives of a string
     bool is_minimum_open = false;           ///< the minimum itself is not allowed
 };
@@ -155,7 +156,12 @@ void visit_settings(Spec& s, Visitor&& v) {
     v(K{"data.labels", "", KeyPart::kTrain, "label set", 0, 0, {"challenge2021", "synthetic"}}, s.data.labels);
     v(K{"data.window_s", "s", KeyPart::kTrain, "the first seconds of a record that are used", 0.1, 3600},
       s.data.window_s);
-    v(K{"data.normalize", "", KeyPart::kTrain, "none keeps uV, zscore centres and scales each lead", 0, 0,
+    v(K{"data.normalize",
+        "",
+        KeyPart::kTrain,
+        "none keeps uV, zscore centres and scales each lead",
+        0,
+        0,
         {"none", "zscore"}},
       s.data.normalize);
     v(K{"data.leads", "", KeyPart::kTrain, "leads given to the network, in this order"}, s.data.leads);
@@ -163,8 +169,12 @@ void visit_settings(Spec& s, Visitor&& v) {
     v(K{"folds.assign", "", KeyPart::kNone, "how groups are spread over the folds", 0, 0, {"stratified", "study"}},
       s.folds.assign);
     v(K{"folds.seed", "", KeyPart::kNone, "seed of the assignment", 0, kMany}, s.folds.seed);
-    v(K{"folds.validation", "", KeyPart::kNone,
-        "fold that steers training: next is honest, tested reproduces the study and is leaky", 0, 0,
+    v(K{"folds.validation",
+        "",
+        KeyPart::kNone,
+        "fold that steers training: next is honest, tested reproduces the study and is leaky",
+        0,
+        0,
         {"next", "tested"}},
       s.folds.validation);
     v(K{"fold", "", KeyPart::kNone, "the tested fold; `all` in an axis", 0, 999}, s.fold);
@@ -185,20 +195,41 @@ void visit_settings(Spec& s, Visitor&& v) {
       s.train.batch);
     v(K{"train.optimizer", "", KeyPart::kTrain, "optimizer", 0, 0, {"adam"}}, s.train.optimizer);
     v(K{"train.learning_rate", "", KeyPart::kTrain, "step size", 0, 100, {}, true}, s.train.learning_rate);
-    v(K{"train.schedule", "", KeyPart::kTrain, "how the step size changes; plateau: x 0.1 after an epoch without gain",
-        0, 0, {"constant", "plateau"}},
+    v(K{"train.schedule",
+        "",
+        KeyPart::kTrain,
+        "how the step size changes; plateau: x 0.1 after an epoch without gain",
+        0,
+        0,
+        {"constant", "plateau"}},
       s.train.schedule);
-    v(K{"train.monitor", "", KeyPart::kTrain, "figure of the validation fold that picks the best epoch", 0, 0,
+    v(K{"train.monitor",
+        "",
+        KeyPart::kTrain,
+        "figure of the validation fold that picks the best epoch",
+        0,
+        0,
         {"macro_auroc", "macro_f1", "loss"}},
       s.train.monitor);
     v(K{"train.patience", "epochs", KeyPart::kTrain, "epochs without gain before stopping; 0 never stops early", 0,
         100000},
       s.train.patience);
-    v(K{"train.bn_momentum", "", KeyPart::kTrain, "weight of a new batch in BatchNorm's statistics (Keras' 0.99 is 0.01)",
-        0, 1, {}, true},
+    v(K{"train.bn_momentum",
+        "",
+        KeyPart::kTrain,
+        "weight of a new batch in BatchNorm's statistics (Keras' 0.99 is 0.01)",
+        0,
+        1,
+        {},
+        true},
       s.train.bn_momentum);
     v(K{"train.precision", "", KeyPart::kTrain, "arithmetic of the network", 0, 0, {"fp32"}}, s.train.precision);
-    v(K{"explain.method", "", KeyPart::kEvaluate, "how lead importance is computed", 0, 0,
+    v(K{"explain.method",
+        "",
+        KeyPart::kEvaluate,
+        "how lead importance is computed",
+        0,
+        0,
         {"lime", "occlusion", "none"}},
       s.explain.method);
     v(K{"explain.segments", "", KeyPart::kEvaluate, "equal parts of the window", 1, 1000}, s.explain.segments);
@@ -206,12 +237,23 @@ void visit_settings(Spec& s, Visitor&& v) {
       s.explain.perturbations);
     v(K{"explain.records_per_class", "records", KeyPart::kEvaluate, "most explained positives of a class", 1, 1e6},
       s.explain.records_per_class);
-    v(K{"explain.baseline", "", KeyPart::kEvaluate, "what takes the place of a masked part", 0, 0,
+    v(K{"explain.baseline",
+        "",
+        KeyPart::kEvaluate,
+        "what takes the place of a masked part",
+        0,
+        0,
         {"lead_mean", "zero"}},
       s.explain.baseline);
     v(K{"explain.ridge", "", KeyPart::kEvaluate, "penalty of the linear model", 0, 1e6}, s.explain.ridge);
-    v(K{"explain.kernel_width", "", KeyPart::kEvaluate, "width of the kernel over the masks' cosine distance", 0, 100,
-        {}, true},
+    v(K{"explain.kernel_width",
+        "",
+        KeyPart::kEvaluate,
+        "width of the kernel over the masks' cosine distance",
+        0,
+        100,
+        {},
+        true},
       s.explain.kernel_width);
     v(K{"resources.devices", "", KeyPart::kNone, "devices that share one job", 1, 1024}, s.resources.devices);
     v(K{"resources.max_attempts", "", KeyPart::kNone, "attempts before a job counts as failed", 1, 100},

@@ -9,7 +9,9 @@
 namespace leadsweep {
 namespace {
 
-bool is_resource(std::string_view path) { return path.starts_with("resources."); }
+bool is_resource(std::string_view path) {
+    return path.starts_with("resources.");
+}
 
 }  // namespace
 
@@ -26,7 +28,9 @@ nlohmann::json canonical_settings(const JobSpec& spec, KeyPart part) {
     return settings;
 }
 
-std::string point_of(const JobSpec& spec) { return sha256(canonical_settings(spec, KeyPart::kNone).dump()); }
+std::string point_of(const JobSpec& spec) {
+    return sha256(canonical_settings(spec, KeyPart::kNone).dump());
+}
 
 std::string group_of(const JobSpec& spec) {
     auto settings = canonical_settings(spec, KeyPart::kNone);

@@ -14,20 +14,30 @@ namespace {
 template <class Field>
 constexpr KeyType key_type_of() {
     using T = std::remove_cvref_t<Field>;
-    if constexpr (std::is_same_v<T, std::int64_t>) return KeyType::kInteger;
-    else if constexpr (std::is_same_v<T, double>) return KeyType::kNumber;
-    else if constexpr (std::is_same_v<T, std::string>) return KeyType::kText;
-    else if constexpr (std::is_same_v<T, std::vector<double>>) return KeyType::kNumberList;
-    else return KeyType::kTextList;
+    if constexpr (std::is_same_v<T, std::int64_t>)
+        return KeyType::kInteger;
+    else if constexpr (std::is_same_v<T, double>)
+        return KeyType::kNumber;
+    else if constexpr (std::is_same_v<T, std::string>)
+        return KeyType::kText;
+    else if constexpr (std::is_same_v<T, std::vector<double>>)
+        return KeyType::kNumberList;
+    else
+        return KeyType::kTextList;
 }
 
 std::string show_type(KeyType type) {
     switch (type) {
-        case KeyType::kInteger: return "integer";
-        case KeyType::kNumber: return "number";
-        case KeyType::kText: return "text";
-        case KeyType::kNumberList: return "list of numbers";
-        case KeyType::kTextList: return "list of texts";
+        case KeyType::kInteger:
+            return "integer";
+        case KeyType::kNumber:
+            return "number";
+        case KeyType::kText:
+            return "text";
+        case KeyType::kNumberList:
+            return "list of numbers";
+        case KeyType::kTextList:
+            return "list of texts";
     }
     return {};
 }
@@ -79,7 +89,8 @@ std::optional<std::string> problem_with(const KeyDescription& key, const nlohman
         case KeyType::kInteger:
             if (!value.is_number_integer()) return fmt::format("expected an integer, found {}", value.dump());
             return problem_with_number(key, value);
-        case KeyType::kNumber: return problem_with_number(key, value);
+        case KeyType::kNumber:
+            return problem_with_number(key, value);
         case KeyType::kText: {
             if (!value.is_string()) return fmt::format("expected text, found {}", value.dump());
             const auto text = value.get<std::string>();

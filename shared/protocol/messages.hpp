@@ -1,5 +1,5 @@
-// Every message between coordinator, supervisors and workers. Commands are imperative and go down, facts are past and go
-// up. Raise kProtocolVersion whenever a field changes: Hello is compared first, a mismatch is refused.
+// Every message between coordinator, supervisors and workers. Commands are imperative and go down, facts are past and
+// go up. Raise kProtocolVersion whenever a field changes: Hello is compared first, a mismatch is refused.
 //
 // Every message of an attempt carries its id; a message whose attempt is not the one that runs is dropped.
 #pragma once
@@ -30,7 +30,8 @@ struct Device {
 
 // ---- coordinator -> worker ------------------------------------------------------------------------------------------
 
-/// Place of a worker among the workers of one job. Rank 0 makes the rendezvous (an address, or an NCCL id) and offers it.
+/// Place of a worker among the workers of one job. Rank 0 makes the rendezvous (an address, or an NCCL id) and offers
+/// it.
 struct GangPlace {
     int rank = 0;
     int size = 1;
@@ -41,13 +42,13 @@ struct Assign {
     AttemptId attempt;
     std::string key;
     std::string train_key;
-    nlohmann::json spec;        ///< to_json(JobSpec)
-    std::string lists_path;     ///< FoldLists file
-    std::string lists_digest;   ///< of the file's bytes
-    std::string pack_folder;    ///< complete pack (worker/dataset/pack.hpp)
-    std::string attempt_folder; ///< the only place the attempt may write to
-    std::string resume_folder;  ///< of an earlier attempt of the same job, to go on from its checkpoint; "" if none
-    std::string model_path;     ///< trained weights of the same train_key: only evaluate and explain; "" if none
+    nlohmann::json spec;         ///< to_json(JobSpec)
+    std::string lists_path;      ///< FoldLists file
+    std::string lists_digest;    ///< of the file's bytes
+    std::string pack_folder;     ///< complete pack (worker/dataset/pack.hpp)
+    std::string attempt_folder;  ///< the only place the attempt may write to
+    std::string resume_folder;   ///< of an earlier attempt of the same job, to go on from its checkpoint; "" if none
+    std::string model_path;      ///< trained weights of the same train_key: only evaluate and explain; "" if none
     std::string model_digest;
     GangPlace gang;
 };
@@ -55,9 +56,9 @@ struct Assign {
 /// Make one shard of a pack.
 struct Prepare {
     AttemptId attempt;
-    nlohmann::json spec;         ///< to_json(JobSpec): its data and sampling_hz are what counts
+    nlohmann::json spec;  ///< to_json(JobSpec): its data and sampling_hz are what counts
     std::string catalogue_path;
-    std::string pack_folder;     ///< the shard's file is written here
+    std::string pack_folder;  ///< the shard's file is written here
     std::int64_t shard = 0;
 };
 
@@ -83,8 +84,8 @@ using ToWorker = std::variant<Assign, Prepare, Rendezvous, Stop, Shutdown>;
 /// First message of every worker.
 struct Hello {
     std::uint32_t protocol = kProtocolVersion;
-    std::string build;          ///< version and LibTorch of the worker
-    std::vector<int> semantics; ///< the numbers of shared/job/semantics.hpp
+    std::string build;           ///< version and LibTorch of the worker
+    std::vector<int> semantics;  ///< the numbers of shared/job/semantics.hpp
     Device device;
     std::int64_t pid = 0;
 };
@@ -114,7 +115,7 @@ struct RendezvousOffered {
 struct Finished {
     AttemptId attempt;
     double seconds = 0;
-    std::string result_path;    ///< result.cbor; "" if there is nothing to store
+    std::string result_path;  ///< result.cbor; "" if there is nothing to store
     std::string result_digest;
 };
 
@@ -155,7 +156,7 @@ struct CoordinatorBeat {
 using ToSupervisor = std::variant<ToWorkerOf, ReplaceWorker, StopSupervisor, CoordinatorBeat>;
 
 struct SupervisorReady {
-    std::string node;     ///< host name: supervisors of one node share its scratch folder
+    std::string node;  ///< host name: supervisors of one node share its scratch folder
     std::int64_t pid = 0;
     std::int64_t device_slots = 0;
 };

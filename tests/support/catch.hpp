@@ -11,8 +11,8 @@ using Catch::Approx;
 #include <iostream>
 
 /// Ends a test that cannot run here. CTest shows it as skipped (SKIP_REGULAR_EXPRESSION), never as passed.
-#define LEADSWEEP_SKIP(reason)                          \
-    do {                                                \
+#define LEADSWEEP_SKIP(reason)                           \
+    do {                                                 \
         std::cout << "SKIPPED: " << reason << std::endl; \
-        return;                                         \
+        return;                                          \
     } while (false)

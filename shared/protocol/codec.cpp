@@ -1,0 +1,228 @@
+#include "shared/protocol/codec.hpp"
+
+#include <concepts>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace leadsweep {
+namespace {
+
+using Json = nlohmann::json;
+
+template <class Message, class Kind>
+concept Is = std::same_as<std::remove_const_t<Message>, Kind>;
+
+// The fields of each message in the order on the wire. Works for const and mutable messages alike.
+template <Is<Device> M>
+auto fields(M& m) {
+    return std::tie(m.kind, m.uuid, m.name, m.cores, m.memory_bytes);
+}
+template <Is<GangPlace> M>
+auto fields(M& m) {
+    return std::tie(m.rank, m.size);
+}
+template <Is<Assign> M>
+auto fields(M& m) {
+    return std::tie(m.attempt, m.key, m.train_key, m.spec, m.lists_path, m.lists_digest, m.pack_folder,
+                    m.attempt_folder, m.resume_folder, m.model_path, m.model_digest, m.gang);
+}
+template <Is<Prepare> M>
+auto fields(M& m) {
+    return std::tie(m.attempt, m.spec, m.catalogue_path, m.pack_folder, m.shard);
+}
+template <Is<Rendezvous> M>
+auto fields(M& m) {
+    return std::tie(m.attempt, m.address, m.token);
+}
+template <Is<Stop> M>
+auto fields(M& m) {
+    return std::tie(m.attempt, m.reason);
+}
+template <Is<Shutdown> M>
+auto fields(M&) {
+    return std::tuple<>();
+}
+template <Is<Hello> M>
+auto fields(M& m) {
+    return std::tie(m.protocol, m.build, m.semantics, m.device, m.pid);
+}
+template <Is<Beat> M>
+auto fields(M&) {
+    return std::tuple<>();
+}
+template <Is<Progress> M>
+auto fields(M& m) {
+    return std::tie(m.attempt, m.phase, m.epoch, m.epochs, m.fraction, m.loss, m.records_per_s);
+}
+template <Is<RendezvousOffered> M>
+auto fields(M& m) {
+    return std::tie(m.attempt, m.address, m.token);
+}
+template <Is<Finished> M>
+auto fields(M& m) {
+    return std::tie(m.attempt, m.seconds, m.result_path, m.result_digest);
+}
+template <Is<Prepared> M>
+auto fields(M& m) {
+    return std::tie(m.attempt, m.seconds);
+}
+template <Is<Failed> M>
+auto fields(M& m) {
+    return std::tie(m.attempt, m.failure, m.message);
+}
+template <Is<ToWorkerOf> M>
+auto fields(M& m) {
+    return std::tie(m.worker, m.message);
+}
+template <Is<ReplaceWorker> M>
+auto fields(M& m) {
+    return std::tie(m.worker, m.why);
+}
+template <Is<StopSupervisor> M>
+auto fields(M& m) {
+    return std::tie(m.is_now);
+}
+template <Is<CoordinatorBeat> M>
+auto fields(M& m) {
+    return std::tie(m.incarnation);
+}
+template <Is<SupervisorReady> M>
+auto fields(M& m) {
+    return std::tie(m.node, m.pid, m.device_slots);
+}
+template <Is<SupervisorBeat> M>
+auto fields(M&) {
+    return std::tuple<>();
+}
+template <Is<WorkerReady> M>
+auto fields(M& m) {
+    return std::tie(m.worker, m.hello, m.log_path);
+}
+template <Is<FromWorkerOf> M>
+auto fields(M& m) {
+    return std::tie(m.worker, m.message);
+}
+template <Is<WorkerLost> M>
+auto fields(M& m) {
+    return std::tie(m.worker, m.failure, m.message, m.log_length);
+}
+template <Is<SupervisorFailed> M>
+auto fields(M& m) {
+    return std::tie(m.message);
+}
+
+template <class T>
+constexpr bool kIsVariant = false;
+template <class... T>
+constexpr bool kIsVariant<std::variant<T...>> = true;
+template <class T>
+constexpr bool kIsId = false;
+template <class Tag>
+constexpr bool kIsId<Id<Tag>> = true;
+
+template <class T>
+Json to_wire(const T& value);
+
+template <class Variant>
+Json variant_to_wire(const Variant& message) {
+    return std::visit([&](const auto& m) { return Json::array({message.index(), to_wire(m)}); }, message);
+}
+
+template <class T>
+Json to_wire(const T& value) {
+    if constexpr (kIsVariant<T>)
+        return variant_to_wire(value);
+    else if constexpr (kIsId<T>)
+        return value.value;
+    else if constexpr (std::same_as<T, FailureClass>)
+        return to_string(value);
+    else if constexpr (requires { fields(value); }) {
+        Json row = Json::array();
+        std::apply([&](const auto&... field) { (row.push_back(to_wire(field)), ...); }, fields(value));
+        return row;
+    } else
+        return value;
+}
+
+template <class T>
+void from_wire(const Json& json, T& value);
+
+template <class Variant, std::size_t... Index>
+void variant_from_wire(const Json& json, Variant& message, std::index_sequence<Index...>) {
+    const auto index = json.at(0).get<std::size_t>();
+    const bool is_known =
+        ((index == Index ? (from_wire(json.at(1), message.template emplace<Index>()), true) : false) || ...);
+    if (!is_known) throw ProtocolError(fmt::format("message kind {} is unknown", index));
+}
+
+template <class T>
+void from_wire(const Json& json, T& value) {
+    if constexpr (kIsVariant<T>)
+        variant_from_wire(json, value, std::make_index_sequence<std::variant_size_v<T>>());
+    else if constexpr (kIsId<T>)
+        json.get_to(value.value);
+    else if constexpr (std::same_as<T, FailureClass>) {
+        const auto known = failure_class_from(json.get<std::string>());
+        if (!known) throw ProtocolError(fmt::format("failure class {} is unknown", json.dump()));
+        value = *known;
+    } else if constexpr (std::same_as<T, Json>)
+        value = json;
+    else if constexpr (requires { fields(value); }) {
+        std::size_t index = 0;
+        std::apply([&](auto&... field) { (from_wire(json.at(index++), field), ...); }, fields(value));
+    } else
+        json.get_to(value);
+}
+
+template <class Variant>
+std::string encode_variant(const Variant& message) {
+    std::string bytes;
+    Json::to_cbor(to_wire(message), bytes);
+    if (bytes.size() > kMaxMessageBytes)
+        throw ProtocolError(fmt::format("message of {} bytes: large things travel as files", bytes.size()));
+    return bytes;
+}
+
+template <class Variant>
+Variant decode_variant(std::string_view bytes) {
+    Variant message;
+    try {
+        from_wire(Json::from_cbor(bytes), message);
+    } catch (const Json::exception& error) {
+        throw ProtocolError(fmt::format("no message of protocol {}: {}", kProtocolVersion, error.what()));
+    }
+    return message;
+}
+
+}  // namespace
+
+std::string encode(const ToWorker& message) {
+    return encode_variant(message);
+}
+std::string encode(const FromWorker& message) {
+    return encode_variant(message);
+}
+std::string encode(const ToSupervisor& message) {
+    return encode_variant(message);
+}
+std::string encode(const FromSupervisor& message) {
+    return encode_variant(message);
+}
+
+ToWorker decode_to_worker(std::string_view bytes) {
+    return decode_variant<ToWorker>(bytes);
+}
+FromWorker decode_from_worker(std::string_view bytes) {
+    return decode_variant<FromWorker>(bytes);
+}
+ToSupervisor decode_to_supervisor(std::string_view bytes) {
+    return decode_variant<ToSupervisor>(bytes);
+}
+FromSupervisor decode_from_supervisor(std::string_view bytes) {
+    return decode_variant<FromSupervisor>(bytes);
+}
+
+}  // namespace leadsweep

@@ -1,0 +1,65 @@
+#include <random>
+
+#include "shared/protocol/codec.hpp"
+#include "shared/protocol/framing.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace leadsweep;
+
+TEST_CASE("Every message survives the wire", "[protocol]") {
+    Assign assign;
+    assign.attempt = {7};
+    assign.key = "k";
+    assign.spec = {{"loss", "bce"}, {"sampling_hz", 75.0}};
+    assign.gang = {1, 2};
+    const ToSupervisor down = ToWorkerOf{{3}, assign};
+    CHECK(encode(decode_to_supervisor(encode(down))) == encode(down));
+    const ToSupervisor decoded = decode_to_supervisor(encode(down));
+    const auto& back = std::get<Assign>(std::get<ToWorkerOf>(decoded).message);
+    CHECK(back.spec == assign.spec);
+    CHECK(back.gang.rank == 1);
+    CHECK(back.attempt == AttemptId{7});
+
+    Hello hello;
+    hello.device = {"cpu", "cpu-0", "AMD", {0, 1}, 5};
+    hello.semantics = {1, 2};
+    for (const FromWorker& up :
+         {FromWorker{hello}, FromWorker{Beat{}}, FromWorker{Progress{{1}, "training", 2, 30, 0.5, 0.1, 44.0}},
+          FromWorker{Finished{{1}, 2.0, "p", "d"}}, FromWorker{Failed{{1}, FailureClass::kOomDevice, "no memory"}},
+          FromWorker{RendezvousOffered{{1}, "127.0.0.1:1", "t"}}, FromWorker{Prepared{{9}, 1.0}}}) {
+        const FromSupervisor wrapped = FromWorkerOf{{4}, up};
+        CHECK(encode(decode_from_supervisor(encode(wrapped))) == encode(wrapped));
+        CHECK(decode_from_worker(encode(up)).index() == up.index());
+    }
+}
+
+TEST_CASE("Frames come whole however the stream is cut", "[protocol]") {
+    std::string stream;
+    for (const std::size_t size : {0U, 1U, 5U, 70000U}) stream += make_frame(std::string(size, 'x'));
+    FrameReader reader;
+    std::vector<std::size_t> sizes;
+    for (std::size_t i = 0; i < stream.size(); i += 7) {
+        reader.feed(std::string_view(stream).substr(i, 7));
+        while (auto frame = reader.next()) sizes.push_back(frame->size());
+    }
+    CHECK(sizes == std::vector<std::size_t>{0, 1, 5, 70000});
+}
+
+TEST_CASE("Garbage ends in ProtocolError and nothing else", "[protocol]") {
+    FrameReader reader;
+    reader.feed("\xff\xff\xff\xff....");
+    CHECK_THROWS_AS(reader.next(), ProtocolError);
+
+    std::mt19937 random(1);
+    const std::string good = encode(FromWorker{Progress{{1}, "training", 2, 30, 0.5, 0.1, 44.0}});
+    for (int i = 0; i < 20000; ++i) {
+        std::string bytes = good;
+        const auto changes = 1 + random() % 4;
+        for (std::size_t c = 0; c < changes; ++c) bytes[random() % bytes.size()] = static_cast<char>(random());
+        if (random() % 4 == 0) bytes.resize(random() % bytes.size());
+        try {
+            (void)decode_from_worker(bytes);
+        } catch (const ProtocolError&) {
+        }
+    }
+}

@@ -9,16 +9,24 @@ enum class JobState { kWaiting, kRunning, kFinished, kFailed, kInvalid, kCancell
 
 constexpr std::string_view to_string(JobState state) {
     switch (state) {
-        case JobState::kWaiting: return "waiting";
-        case JobState::kRunning: return "running";
-        case JobState::kFinished: return "finished";
-        case JobState::kFailed: return "failed";
-        case JobState::kInvalid: return "invalid";
-        case JobState::kCancelled: return "cancelled";
+        case JobState::kWaiting:
+            return "waiting";
+        case JobState::kRunning:
+            return "running";
+        case JobState::kFinished:
+            return "finished";
+        case JobState::kFailed:
+            return "failed";
+        case JobState::kInvalid:
+            return "invalid";
+        case JobState::kCancelled:
+            return "cancelled";
     }
     return "";
 }
 
-constexpr bool is_terminal(JobState state) { return state != JobState::kWaiting && state != JobState::kRunning; }
+constexpr bool is_terminal(JobState state) {
+    return state != JobState::kWaiting && state != JobState::kRunning;
+}
 
 }  // namespace leadsweep

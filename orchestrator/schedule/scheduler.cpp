@@ -41,9 +41,13 @@ void Scheduler::set_state(JobIndex job, JobState state) {
     current = state;
 }
 
-void Scheduler::enqueue(JobIndex job) { queues_[key_of(job)].insert(queues_[key_of(job)].end(), job); }
+void Scheduler::enqueue(JobIndex job) {
+    queues_[key_of(job)].insert(queues_[key_of(job)].end(), job);
+}
 
-void Scheduler::set_terminal(JobIndex job, JobState state) { set_state(job, state); }
+void Scheduler::set_terminal(JobIndex job, JobState state) {
+    set_state(job, state);
+}
 
 // ---- handing out ----------------------------------------------------------------------------------------------------
 
@@ -232,7 +236,8 @@ void Scheduler::on_prepared(WorkerId id, AttemptId attempt, double now) {
     dispatch(now);
 }
 
-void Scheduler::on_failed(WorkerId id, AttemptId attempt, FailureClass failure, const std::string& message, double now) {
+void Scheduler::on_failed(WorkerId id, AttemptId attempt, FailureClass failure, const std::string& message,
+                          double now) {
     const auto found = attempts_.find(attempt);
     if (found == attempts_.end() || found->second.unfinished.erase(id) == 0) return;
     end_attempt(attempt, found->second, failure, message, now);
@@ -271,7 +276,8 @@ void Scheduler::on_supervisor_lost(std::uint32_t rank, const std::string& messag
 // ---- endings --------------------------------------------------------------------------------------------------------
 
 /// Records the first failure of an attempt and stops the rest of its gang.
-void Scheduler::end_attempt(AttemptId attempt, Work& work, FailureClass failure, const std::string& message, double now) {
+void Scheduler::end_attempt(AttemptId attempt, Work& work, FailureClass failure, const std::string& message,
+                            double now) {
     if (work.has_ended) return;
     work.has_ended = true;
     const FailureClass verdict = work.verdict.value_or(failure);
@@ -312,11 +318,16 @@ void Scheduler::settle_job(AttemptId attempt, JobIndex index, FailureClass failu
     JobState state = JobState::kWaiting;
     const bool is_oom = failure == FailureClass::kOomHost || failure == FailureClass::kOomDevice;
     if (counts_against_job(failure)) ++job.attempts_used;
-    if (failure == FailureClass::kInvalid) state = JobState::kInvalid;
-    else if (failure == FailureClass::kCancelled) state = JobState::kCancelled;
-    else if (failure == FailureClass::kDiverged) state = JobState::kFailed;
-    else if (is_oom && has_seen_oom_[index]) state = JobState::kFailed;
-    else if (job.attempts_used >= job.max_attempts) state = JobState::kFailed;
+    if (failure == FailureClass::kInvalid)
+        state = JobState::kInvalid;
+    else if (failure == FailureClass::kCancelled)
+        state = JobState::kCancelled;
+    else if (failure == FailureClass::kDiverged)
+        state = JobState::kFailed;
+    else if (is_oom && has_seen_oom_[index])
+        state = JobState::kFailed;
+    else if (job.attempts_used >= job.max_attempts)
+        state = JobState::kFailed;
     if (is_oom) has_seen_oom_[index] = job.needs_fresh_worker = true;
     set_state(index, state);
     if (state == JobState::kWaiting) enqueue(index);
@@ -331,8 +342,8 @@ void Scheduler::count_failure(FailureClass failure, const std::string& message) 
     last_failure_ = std::move(text);
     if (settings_.breaker_limit == 0 || same_failures_ < settings_.breaker_limit || is_draining_) return;
     is_draining_ = true;
-    actions_.push_back(SweepStopped{
-        fmt::format("the same failure came {} times in a row, nothing more is started: {}", same_failures_, last_failure_)});
+    actions_.push_back(SweepStopped{fmt::format("the same failure came {} times in a row, nothing more is started: {}",
+                                                same_failures_, last_failure_)});
 }
 
 void Scheduler::on_result_rejected(AttemptId attempt, JobIndex job, FailureClass failure, const std::string& message,
@@ -371,8 +382,8 @@ void Scheduler::on_capacity_known(double now) {
 
 // ---- stopping and time-outs -----------------------------------------------------------------------------------------
 
-void Scheduler::stop_work(AttemptId attempt, Work& work, FailureClass verdict, const std::string& message, double grace_s,
-                          double now) {
+void Scheduler::stop_work(AttemptId attempt, Work& work, FailureClass verdict, const std::string& message,
+                          double grace_s, double now) {
     if (work.verdict) return;
     work.verdict = verdict;
     work.verdict_message = message;
@@ -420,8 +431,8 @@ void Scheduler::drain(bool is_now, double now) {
     for (auto& [attempt, work] : attempts_) {
         if (is_now) work.kill_at = now;
         if (work.has_ended) continue;
-        stop_work(attempt, work, FailureClass::kInterrupted, "the sweep was interrupted", is_now ? 0 : settings_.stop_grace_s,
-                  now);
+        stop_work(attempt, work, FailureClass::kInterrupted, "the sweep was interrupted",
+                  is_now ? 0 : settings_.stop_grace_s, now);
     }
 }
 

@@ -1,9 +1,10 @@
-// Decides which worker runs what. A reactor: facts go in through on_<fact>, decisions come out of take_actions(). No I/O,
-// no clock, no randomness: time is an argument, so that tests and simulations run it in microseconds.
+// Decides which worker runs what. A reactor: facts go in through on_<fact>, decisions come out of take_actions(). No
+// I/O, no clock, no randomness: time is an argument, so that tests and simulations run it in microseconds.
 //
-// Jobs that need k devices get k workers of one node or none. Order: priority, then file order; a worker prefers jobs of
-// the pack that it used last. A gang at the head of the queue reserves the node where it will fit first, so that small
-// jobs cannot starve it. A job starts on a node only when its pack is complete there; idle workers make missing shards.
+// Jobs that need k devices get k workers of one node or none. Order: priority, then file order; a worker prefers jobs
+// of the pack that it used last. A gang at the head of the queue reserves the node where it will fit first, so that
+// small jobs cannot starve it. A job starts on a node only when its pack is complete there; idle workers make missing
+// shards.
 #pragma once
 
 #include <cstdint>
@@ -34,16 +35,16 @@ struct ScheduledJob {
     int max_attempts = 3;
     int attempts_used = 0;  ///< attempts of earlier runs that counted against the job
     std::int64_t priority = 0;
-    double timeout_s = 0;         ///< 0: none
+    double timeout_s = 0;  ///< 0: none
     bool needs_fresh_worker = false;
 };
 
 /// All times in seconds.
 struct SchedulerSettings {
-    double phase_timeout_s = 600;   ///< no progress for so long: the attempt hangs
-    double beat_timeout_s = 30;     ///< no sign of life for so long: the worker hangs
-    double stop_grace_s = 20;       ///< from Stop to kill
-    int breaker_limit = 10;         ///< the same failure so often in a row stops the sweep; 0: never
+    double phase_timeout_s = 600;  ///< no progress for so long: the attempt hangs
+    double beat_timeout_s = 30;    ///< no sign of life for so long: the worker hangs
+    double stop_grace_s = 20;      ///< from Stop to kill
+    int breaker_limit = 10;        ///< the same failure so often in a row stops the sweep; 0: never
     int prepare_attempts = 3;
 };
 
@@ -89,8 +90,7 @@ struct SweepStopped {
     std::string why;
 };
 
-using Action =
-    std::variant<StartAttempt, StartPrepare, StopAttempt, KillWorker, AttemptEnded, JobEnded, SweepStopped>;
+using Action = std::variant<StartAttempt, StartPrepare, StopAttempt, KillWorker, AttemptEnded, JobEnded, SweepStopped>;
 
 class Scheduler {
 public:
@@ -110,7 +110,8 @@ public:
     void on_prepared(WorkerId worker, AttemptId attempt, double now);
     void on_failed(WorkerId worker, AttemptId attempt, FailureClass failure, const std::string& message, double now);
     /// A finished attempt whose result could not be stored: counts as failed after all.
-    void on_result_rejected(AttemptId attempt, JobIndex job, FailureClass failure, const std::string& message, double now);
+    void on_result_rejected(AttemptId attempt, JobIndex job, FailureClass failure, const std::string& message,
+                            double now);
     void on_cancel(JobIndex job, double now);
     /// All supervisors have reported all their workers once: jobs that no node can hold become invalid.
     void on_capacity_known(double now);

@@ -103,7 +103,7 @@ auto fields(M& m) {
 }
 template <Is<FromWorkerOf> M>
 auto fields(M& m) {
-    return std::tie(m.worker, m.message);
+    return std::tie(m.worker, m.message, m.log_length);
 }
 template <Is<WorkerLost> M>
 auto fields(M& m) {

@@ -170,6 +170,7 @@ struct WorkerReady {
 struct FromWorkerOf {
     WorkerId worker;
     FromWorker message;
+    std::int64_t log_length = 0;  ///< bytes in the worker's log when an attempt of it ended
 };
 /// A worker process is gone; the supervisor starts another by itself.
 struct WorkerLost {

@@ -12,12 +12,14 @@ struct Bench {
     Scheduler scheduler;
     std::vector<Action> actions;
 
-    explicit Bench(std::vector<ScheduledJob> jobs, std::vector<std::int64_t> shards = {0}, SchedulerSettings settings = {})
+    explicit Bench(std::vector<ScheduledJob> jobs, std::vector<std::int64_t> shards = {0},
+                   SchedulerSettings settings = {})
         : scheduler(std::move(jobs), std::move(shards), settings, [this] { return AttemptId{++last_attempt}; }) {}
 
     void workers(int count, const std::string& node = "n1", std::uint32_t rank = 0, double now = 0) {
         for (int i = 0; i < count; ++i)
-            scheduler.on_worker_ready({(std::uint64_t{rank} << 32U) + static_cast<std::uint64_t>(i) + 1}, rank, node, now);
+            scheduler.on_worker_ready({(std::uint64_t{rank} << 32U) + static_cast<std::uint64_t>(i) + 1}, rank, node,
+                                      now);
     }
     template <class Kind>
     std::vector<Kind> take() {
@@ -25,8 +27,10 @@ struct Bench {
         std::vector<Kind> found;
         std::vector<Action> rest;
         for (auto& action : actions) {
-            if (auto* kind = std::get_if<Kind>(&action)) found.push_back(std::move(*kind));
-            else rest.push_back(std::move(action));
+            if (auto* kind = std::get_if<Kind>(&action))
+                found.push_back(std::move(*kind));
+            else
+                rest.push_back(std::move(action));
         }
         actions = std::move(rest);
         return found;

@@ -1,0 +1,72 @@
+// Owns the workers of one rank: starts one for each device slot, passes messages both ways, and tells the coordinator
+// when one is gone. Decides nothing: the scheduler does.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "orchestrator/launch/spawner.hpp"
+#include "orchestrator/transport/transport.hpp"
+#include "shared/protocol/framing.hpp"
+
+namespace leadsweep {
+
+struct SupervisorSettings {
+    std::string worker_program;
+    std::vector<Device> devices;  ///< one worker each
+    int threads = 1;              ///< per CPU device
+    std::string node;
+    std::string log_folder;
+    std::uint32_t rank = 0;
+    double coordinator_timeout_s = 30;  ///< a coordinator unheard for so long: kill the workers and end
+    int start_attempts = 3;             ///< workers of one slot that may die in a row before their Hello
+};
+
+/// Devices of this machine, as `leadsweep-worker devices --threads N` tells. Throws InputError with the worker's words.
+std::vector<Device> discover_devices(Spawner& spawner, const std::string& worker_program, int threads,
+                                     const std::string& scratch_folder);
+
+class Supervisor {
+public:
+    Supervisor(SupervisorSettings settings, Spawner& spawner, SupervisorMail& mail);
+    /// Runs until it is told to stop, or the coordinator falls silent. Never throws: what went wrong is reported as
+    /// SupervisorFailed.
+    void run();
+
+private:
+    struct Worker {
+        WorkerId id;
+        std::size_t slot = 0;
+        Child child;
+        FrameReader reader;
+        std::string outgoing;  ///< what the pipe would not take yet
+        std::string log_path;
+        bool has_greeted = false;
+        std::string why_killed;
+    };
+
+    void serve();
+    void start_worker(std::size_t slot);
+    bool handle(ToSupervisor& message);
+    void read_facts(Worker& worker);
+    void on_fact(Worker& worker, FromWorker fact);
+    void write_commands(Worker& worker);
+    void on_exit(const ChildExit& exit);
+    void kill(Worker& worker, const std::string& why);
+    void stop_all(bool is_now);
+    void poll_once(int timeout_ms);
+
+    SupervisorSettings settings_;
+    Spawner& spawner_;
+    SupervisorMail& mail_;
+    std::map<WorkerId, Worker> workers_;
+    std::vector<int> failed_starts_;
+    std::uint32_t started_ = 0;
+    double last_heard_s_ = 0;
+    bool is_stopping_ = false;
+};
+
+}  // namespace leadsweep

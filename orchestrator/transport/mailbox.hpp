@@ -1,0 +1,60 @@
+// A queue between two threads. The reader may wait for it, or poll its descriptor together with others.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "shared/core/descriptor.hpp"
+
+namespace leadsweep {
+
+template <class Message>
+class Mailbox {
+public:
+    Mailbox() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+    void push(Message message) {
+        {
+            const std::lock_guard lock(mutex_);
+            messages_.push_back(std::move(message));
+        }
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);
+        arrived_.notify_one();
+    }
+
+    /// Everything that has arrived, in order; does not wait.
+    std::vector<Message> take() {
+        std::uint64_t count = 0;
+        [[maybe_unused]] const auto read = ::read(event_.get(), &count, sizeof count);
+        const std::lock_guard lock(mutex_);
+        return std::exchange(messages_, {});
+    }
+
+    /// Waits until something has arrived, at most `timeout`.
+    std::vector<Message> wait_and_take(std::chrono::milliseconds timeout) {
+        {
+            std::unique_lock lock(mutex_);
+            arrived_.wait_for(lock, timeout, [&] { return !messages_.empty(); });
+        }
+        return take();
+    }
+
+    /// Readable while there is something to take.
+    int descriptor() const { return event_.get(); }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable arrived_;
+    std::vector<Message> messages_;
+    UniqueDescriptor event_;
+};
+
+}  // namespace leadsweep

@@ -1,0 +1,234 @@
+#include "orchestrator/transport/mpi_world.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <map>
+#include <set>
+#include <thread>
+
+#define OMPI_SKIP_MPICXX 1
+#include <fmt/format.h>
+#include <mpi.h>
+#include <unistd.h>
+#include <nlohmann/json.hpp>
+
+#include "shared/core/log.hpp"
+#include "shared/protocol/codec.hpp"
+#include "shared/protocol/framing.hpp"
+
+namespace leadsweep {
+namespace {
+
+constexpr int kTag = 1;
+constexpr std::size_t kBatchBytes = std::size_t{256} << 10U;
+constexpr std::chrono::milliseconds kPollInterval{1};
+
+void check(int code, const char* call) {
+    if (code == MPI_SUCCESS) return;
+    char text[MPI_MAX_ERROR_STRING] = {};
+    int length = 0;
+    MPI_Error_string(code, text, &length);
+    throw Error(fmt::format("{} failed: {}", call, text));
+}
+
+/// All bytes that wait from any rank, one entry a message.
+std::vector<std::pair<int, std::string>> receive_waiting() {
+    std::vector<std::pair<int, std::string>> received;
+    while (true) {
+        int has_message = 0;
+        MPI_Status status;
+        check(MPI_Iprobe(MPI_ANY_SOURCE, kTag, MPI_COMM_WORLD, &has_message, &status), "MPI_Iprobe");
+        if (!has_message) return received;
+        int size = 0;
+        check(MPI_Get_count(&status, MPI_BYTE, &size), "MPI_Get_count");
+        std::string bytes(static_cast<std::size_t>(size), '\0');
+        check(MPI_Recv(bytes.data(), size, MPI_BYTE, status.MPI_SOURCE, kTag, MPI_COMM_WORLD, MPI_STATUS_IGNORE),
+              "MPI_Recv");
+        received.emplace_back(status.MPI_SOURCE, std::move(bytes));
+    }
+}
+
+}  // namespace
+
+/// Sends that never block: frames are gathered per rank and sent by MPI_Isend, one batch in flight for each rank.
+struct MpiWorld::Outbox {
+    struct Lane {
+        std::string waiting;
+        std::string in_flight;
+        MPI_Request request = MPI_REQUEST_NULL;
+        bool is_forgotten = false;
+    };
+    std::map<std::uint32_t, Lane> lanes;
+    FrameReader from_coordinator;  ///< ranks > 0
+
+    void add(std::uint32_t rank, std::string_view message) {
+        Lane& lane = lanes[rank];
+        if (!lane.is_forgotten) lane.waiting += make_frame(message);
+    }
+
+    void flush() {
+        for (auto& [rank, lane] : lanes) {
+            if (lane.is_forgotten) continue;
+            if (lane.request != MPI_REQUEST_NULL) {
+                int is_done = 0;
+                check(MPI_Test(&lane.request, &is_done, MPI_STATUS_IGNORE), "MPI_Test");
+                if (!is_done) continue;
+            }
+            if (lane.waiting.empty()) continue;
+            const std::size_t size = std::min(lane.waiting.size(), kBatchBytes);
+            lane.in_flight = lane.waiting.substr(0, size);
+            lane.waiting.erase(0, size);
+            check(MPI_Isend(lane.in_flight.data(), static_cast<int>(size), MPI_BYTE, static_cast<int>(rank), kTag,
+                            MPI_COMM_WORLD, &lane.request),
+                  "MPI_Isend");
+        }
+    }
+
+    bool is_empty() const {
+        return std::all_of(lanes.begin(), lanes.end(), [](const auto& entry) {
+            return entry.second.is_forgotten ||
+                   (entry.second.waiting.empty() && entry.second.request == MPI_REQUEST_NULL);
+        });
+    }
+};
+
+namespace {
+
+class MpiTransport : public Transport {
+public:
+    using Add = std::function<void(std::uint32_t, std::string_view)>;
+    using Step = std::function<void()>;
+    using Forget = std::function<void(std::uint32_t)>;
+
+    MpiTransport(SupervisorMail& mail, std::uint32_t size, Add add, Step flush, Forget forget)
+        : mail_(mail), size_(size), add_(std::move(add)), flush_(std::move(flush)), forget_(std::move(forget)) {}
+
+    std::uint32_t size() const override { return size_; }
+
+    void send(std::uint32_t rank, ToSupervisor message) override {
+        if (rank == 0)
+            mail_.to_supervisor.push(std::move(message));
+        else
+            add_(rank, encode(message));
+    }
+
+    std::vector<Received> receive(std::chrono::milliseconds timeout) override {
+        const auto deadline = std::chrono::steady_clock::now() + timeout;
+        std::vector<Received> received;
+        while (true) {
+            flush_();
+            for (auto& [source, bytes] : receive_waiting()) {
+                FrameReader& reader = readers_[source];
+                reader.feed(bytes);
+                while (auto frame = reader.next())
+                    received.push_back({static_cast<std::uint32_t>(source), decode_from_supervisor(*frame)});
+            }
+            for (auto& message : mail_.from_supervisor.take()) received.push_back({0, std::move(message)});
+            if (!received.empty() || std::chrono::steady_clock::now() >= deadline) return received;
+            for (auto& message : mail_.from_supervisor.wait_and_take(kPollInterval))
+                received.push_back({0, std::move(message)});
+        }
+    }
+
+    void forget(std::uint32_t rank) override { forget_(rank); }
+
+private:
+    SupervisorMail& mail_;
+    std::uint32_t size_;
+    Add add_;
+    Step flush_;
+    Forget forget_;
+    std::map<int, FrameReader> readers_;
+};
+
+}  // namespace
+
+bool is_under_mpi_launcher() {
+    return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr || std::getenv("PMIX_RANK") != nullptr;
+}
+
+MpiWorld::MpiWorld() : outbox_(std::make_unique<Outbox>()) {
+    int provided = 0;
+    if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+        throw Error("MPI_Init_thread failed: run without mpirun, or look at what mpirun said above");
+    if (provided < MPI_THREAD_FUNNELED) throw Error("this MPI does not allow other threads beside its own");
+    check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+    int rank = 0;
+    int size = 0;
+    check(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank");
+    check(MPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size");
+    rank_ = static_cast<std::uint32_t>(rank);
+    size_ = static_cast<std::uint32_t>(size);
+}
+
+MpiWorld::~MpiWorld() {
+    if (is_abandoned_ || std::uncaught_exceptions() > 0) return;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    try {
+        while (!outbox_->is_empty() && std::chrono::steady_clock::now() < deadline) {
+            outbox_->flush();
+            std::this_thread::sleep_for(kPollInterval);
+        }
+        if (outbox_->is_empty()) MPI_Finalize();
+    } catch (const std::exception& error) {
+        log::warning("leaving MPI: {}", error.what());
+    }
+}
+
+std::vector<std::string> MpiWorld::share_devices(const std::string& node, const std::vector<std::string>& visible) {
+    const std::string mine = nlohmann::json{node, visible}.dump();
+    const int my_length = static_cast<int>(mine.size());
+    std::vector<int> lengths(size_);
+    check(MPI_Allgather(&my_length, 1, MPI_INT, lengths.data(), 1, MPI_INT, MPI_COMM_WORLD), "MPI_Allgather");
+    std::vector<int> offsets(size_, 0);
+    for (std::size_t r = 1; r < size_; ++r) offsets[r] = offsets[r - 1] + lengths[r - 1];
+    std::string all(static_cast<std::size_t>(offsets.back() + lengths.back()), '\0');
+    check(MPI_Allgatherv(mine.data(), my_length, MPI_CHAR, all.data(), lengths.data(), offsets.data(), MPI_CHAR,
+                         MPI_COMM_WORLD),
+          "MPI_Allgatherv");
+    std::map<std::string, std::set<std::uint32_t>> seen_by;
+    for (std::uint32_t r = 0; r < size_; ++r) {
+        const auto entry = nlohmann::json::parse(
+            all.substr(static_cast<std::size_t>(offsets[r]), static_cast<std::size_t>(lengths[r])));
+        if (entry.at(0).get<std::string>() != node) continue;
+        for (const auto& id : entry.at(1)) seen_by[id.get<std::string>()].insert(r);
+    }
+    std::map<std::uint32_t, int> owned;
+    std::vector<std::string> own;
+    for (const auto& [id, ranks] : seen_by) {
+        const auto owner = *std::min_element(ranks.begin(), ranks.end(), [&](std::uint32_t a, std::uint32_t b) {
+            return std::pair(owned[a], a) < std::pair(owned[b], b);
+        });
+        ++owned[owner];
+        if (owner == rank_) own.push_back(id);
+    }
+    return own;
+}
+
+std::unique_ptr<Transport> MpiWorld::make_transport(SupervisorMail& mail) {
+    Outbox& outbox = *outbox_;
+    return std::make_unique<MpiTransport>(
+        mail, size_, [&outbox](std::uint32_t rank, std::string_view bytes) { outbox.add(rank, bytes); },
+        [&outbox] { outbox.flush(); },
+        [this, &outbox](std::uint32_t rank) {
+            outbox.lanes[rank].is_forgotten = true;
+            abandon();
+        });
+}
+
+void MpiWorld::relay_once(SupervisorMail& mail, bool is_waiting) {
+    FrameReader& reader = outbox_->from_coordinator;
+    for (auto& [source, bytes] : receive_waiting()) {
+        reader.feed(bytes);
+        while (auto frame = reader.next()) mail.to_supervisor.push(decode_to_supervisor(*frame));
+    }
+    auto facts = is_waiting ? mail.from_supervisor.wait_and_take(kPollInterval) : mail.from_supervisor.take();
+    for (const auto& fact : facts) outbox_->add(0, encode(fact));
+    outbox_->flush();
+}
+
+}  // namespace leadsweep

@@ -1,0 +1,178 @@
+#include "orchestrator/launch/supervisor.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <functional>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "shared/core/files.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+using namespace leadsweep;
+using Catch::Matchers::Contains;
+
+namespace {
+
+const std::string kFakeWorker = LEADSWEEP_BINARY_DIR "/bin/fake_worker";
+
+/// A supervisor on its thread, and what it said.
+class Rig {
+public:
+    explicit Rig(int workers, const std::string& program = kFakeWorker) {
+        SupervisorSettings settings;
+        settings.worker_program = program;
+        for (int i = 0; i < workers; ++i) settings.devices.push_back({"cpu", fmt::format("cpu-{}", i), "fake", {i}, 0});
+        settings.node = "n1";
+        settings.log_folder = folder_ / "logs";
+        supervisor_ = std::make_unique<Supervisor>(settings, spawner_, mail_);
+        thread_ = std::thread([this] { supervisor_->run(); });
+    }
+    ~Rig() {
+        mail_.to_supervisor.push(StopSupervisor{});
+        thread_.join();
+        ::unsetenv("LEADSWEEP_FAKE_MODE");
+    }
+
+    /// Waits for the next fact of a kind; other facts are dropped.
+    template <class Kind>
+    std::optional<Kind> next() {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (std::chrono::steady_clock::now() < deadline) {
+            for (auto& message : mail_.from_supervisor.wait_and_take(std::chrono::milliseconds(50)))
+                waiting_.push_back(std::move(message));
+            while (!waiting_.empty()) {
+                FromSupervisor message = std::move(waiting_.front());
+                waiting_.pop_front();
+                if (auto* wanted = std::get_if<Kind>(&message)) return std::move(*wanted);
+            }
+        }
+        return std::nullopt;
+    }
+    /// Waits for a message of a worker of this kind, beats and progress left out.
+    template <class Kind>
+    std::optional<Kind> next_from_worker() {
+        while (auto fact = next<FromWorkerOf>())
+            if (auto* wanted = std::get_if<Kind>(&fact->message)) return std::move(*wanted);
+        return std::nullopt;
+    }
+    void assign(WorkerId worker, std::uint64_t attempt) {
+        Assign assign;
+        assign.attempt = {attempt};
+        assign.key = "k";
+        assign.attempt_folder = folder_ / "attempt";
+        mail_.to_supervisor.push(ToWorkerOf{worker, assign});
+    }
+    SupervisorMail& mail() { return mail_; }
+    Spawner& spawner() { return spawner_; }
+    const TemporaryFolder& folder() const { return folder_; }
+
+private:
+    Spawner spawner_;
+    TemporaryFolder folder_;
+    SupervisorMail mail_;
+    std::unique_ptr<Supervisor> supervisor_;
+    std::thread thread_;
+    std::deque<FromSupervisor> waiting_;
+};
+
+}  // namespace
+
+TEST_CASE("Spawner tells exit codes, signals and programs that are not there", "[launch]") {
+    Spawner spawner;
+    TemporaryFolder folder;
+    CHECK(spawner.run({{"/bin/sh", "-c", "echo $GREETING; exit 7"}, {{"GREETING", "hello"}}, folder / "out", false})
+              .code == 7);
+    CHECK(read_file(folder / "out") == "hello\n");
+    CHECK(spawner.run({{"/bin/sh", "-c", "kill -9 $$"}, {}, folder / "out", false}).signal == SIGKILL);
+    CHECK_THROWS_WITH(spawner.spawn({{"/nowhere/worker"}, {}, folder / "out", false}), Contains("/nowhere/worker"));
+}
+
+TEST_CASE("Children do not see the variables of the MPI launcher", "[launch]") {
+    ::setenv("OMPI_COMM_WORLD_RANK", "3", 1);
+    Spawner spawner;
+    ::unsetenv("OMPI_COMM_WORLD_RANK");
+    TemporaryFolder folder;
+    CHECK(spawner.run({{"/bin/sh", "-c", "exit ${OMPI_COMM_WORLD_RANK:-0}"}, {}, folder / "out", false}).code == 0);
+}
+
+TEST_CASE("Children of a spawner end with it", "[launch]") {
+    pid_t child = 0;
+    TemporaryFolder folder;
+    {
+        Spawner spawner;
+        child = spawner.spawn({{"/bin/sleep", "100"}, {}, folder / "out", false}).pid;
+        CHECK(::kill(child, 0) == 0);
+    }
+    for (int i = 0; i < 100 && ::kill(child, 0) == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    CHECK(::kill(child, 0) != 0);
+}
+
+TEST_CASE("Supervisor starts a worker a device and passes messages both ways", "[launch]") {
+    Rig rig(2);
+    CHECK(rig.next<SupervisorReady>()->device_slots == 2);
+    const auto first = rig.next<WorkerReady>();
+    const auto second = rig.next<WorkerReady>();
+    REQUIRE(first);
+    REQUIRE(second);
+    CHECK(first->hello.device.uuid != second->hello.device.uuid);
+    rig.assign(second->worker, 41);
+    const auto finished = rig.next_from_worker<Finished>();
+    REQUIRE(finished);
+    CHECK(finished->attempt == AttemptId{41});
+}
+
+TEST_CASE("A killed worker is told with its signal and replaced", "[launch]") {
+    Rig rig(1);
+    const auto worker = rig.next<WorkerReady>();
+    REQUIRE(worker);
+    ::kill(static_cast<pid_t>(worker->hello.pid), SIGKILL);
+    const auto lost = rig.next<WorkerLost>();
+    REQUIRE(lost);
+    CHECK(lost->worker == worker->worker);
+    CHECK(lost->failure == FailureClass::kKilled);
+    CHECK(rig.next<WorkerReady>()->worker != worker->worker);
+}
+
+TEST_CASE("A crash is told apart from a kill, an exit, and garbage", "[launch]") {
+    const auto [mode, failure, text] =
+        GENERATE(table<std::string, FailureClass, std::string>({{"crash", FailureClass::kCrashed, "signal 6"},
+                                                                {"exit", FailureClass::kCrashed, "exit code 7"},
+                                                                {"garbage", FailureClass::kKilled, "no message"}}));
+    ::setenv("LEADSWEEP_FAKE_MODE", mode.c_str(), 1);
+    Rig rig(1);
+    const auto worker = rig.next<WorkerReady>();
+    REQUIRE(worker);
+    rig.assign(worker->worker, 1);
+    const auto lost = rig.next<WorkerLost>();
+    REQUIRE(lost);
+    CHECK(lost->failure == failure);
+    CHECK_THAT(lost->message, Contains(text));
+}
+
+TEST_CASE("A worker that prints megabytes goes on", "[launch]") {
+    ::setenv("LEADSWEEP_FAKE_MODE", "noise", 1);
+    Rig rig(1);
+    const auto worker = rig.next<WorkerReady>();
+    REQUIRE(worker);
+    rig.assign(worker->worker, 1);
+    CHECK(rig.next_from_worker<Finished>());
+}
+
+TEST_CASE("A worker program that cannot start is an error that names it", "[launch]") {
+    Rig rig(1, "/bin/false");
+    const auto failed = rig.next<SupervisorFailed>();
+    REQUIRE(failed);
+    CHECK_THAT(failed->message, Contains("/bin/false") && Contains("cpu-0"));
+}
+
+TEST_CASE("Devices are learned from the worker program", "[launch]") {
+    Spawner spawner;
+    TemporaryFolder folder;
+    const auto devices = discover_devices(spawner, kFakeWorker, 1, folder.path().string());
+    REQUIRE(devices.size() == 2);
+    CHECK(devices[1].uuid == "cpu-1");
+    CHECK_THROWS_WITH(discover_devices(spawner, "/bin/false", 1, folder.path().string()), Contains("/bin/false"));
+}

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "orchestrator/schedule/job_state.hpp"
+#include "shared/job/job_state.hpp"
 #include "shared/protocol/messages.hpp"
 
 namespace leadsweep {

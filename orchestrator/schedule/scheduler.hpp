@@ -20,9 +20,9 @@
 #include <variant>
 #include <vector>
 
-#include "orchestrator/schedule/job_state.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/core/ids.hpp"
+#include "shared/job/job_state.hpp"
 
 namespace leadsweep {
 

@@ -1,0 +1,70 @@
+// Writes to the database on a thread of its own, many changes to a commit: a slow disk delays results, never
+// heartbeats.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "orchestrator/store/result_store.hpp"
+
+namespace leadsweep {
+
+/// One finished attempt on its way into the database.
+struct FinishedAttempt {
+    AttemptId attempt;
+    std::size_t job_index = 0;  ///< given back in the outcome
+    std::string result_path;    ///< "" if there are no rows
+    std::string result_digest;
+    AttemptEnd end;
+};
+
+/// What became of a finished attempt. Durable when it is handed out.
+struct CommitOutcome {
+    AttemptId attempt;
+    std::size_t job_index = 0;
+    std::optional<std::string> problem;  ///< why the result was not stored; the attempt is still open
+    std::optional<Artifact> model;       ///< its trained weights, path relative to the attempt's folder
+};
+
+class CommitThread {
+public:
+    explicit CommitThread(ResultStore& store);
+    /// Commits what was submitted, then ends.
+    ~CommitThread();
+    CommitThread(const CommitThread&) = delete;
+    CommitThread& operator=(const CommitThread&) = delete;
+
+    /// Changes are applied in the order in which they were submitted; those that wait together share a commit.
+    void submit(std::function<void(ResultStore&)> change);
+    void submit(FinishedAttempt finished);
+
+    /// Outcomes since the last call. Throws what the database threw: nothing is stored from there on.
+    std::vector<CommitOutcome> take_outcomes();
+    /// Changes that are not durable yet.
+    std::size_t pending() const;
+
+private:
+    struct Change {
+        std::function<void(ResultStore&)> apply;
+        std::optional<FinishedAttempt> finished;
+    };
+    void serve();
+    std::vector<CommitOutcome> commit(std::vector<Change>& batch);
+
+    ResultStore& store_;
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<Change> waiting_;
+    std::size_t in_work_ = 0;
+    std::vector<CommitOutcome> outcomes_;
+    std::exception_ptr failure_;
+    bool is_ending_ = false;
+    std::thread thread_;
+};
+
+}  // namespace leadsweep

@@ -1,0 +1,238 @@
+#include "orchestrator/plan/folds.hpp"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <stdexcept>
+#include <unordered_map>
+#include <unordered_set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "shared/core/errors.hpp"
+#include "shared/ecg/leads.hpp"
+
+namespace leadsweep {
+namespace {
+
+/// Disjoint sets with path halving.
+class UnionFind {
+public:
+    explicit UnionFind(std::size_t size) : parent_(size) { std::iota(parent_.begin(), parent_.end(), std::size_t{0}); }
+    std::size_t root(std::size_t i) {
+        while (parent_[i] != i) i = parent_[i] = parent_[parent_[i]];
+        return i;
+    }
+    void join(std::size_t a, std::size_t b) { parent_[root(b)] = root(a); }
+
+private:
+    std::vector<std::size_t> parent_;
+};
+
+bool has_leads(const CatalogueRecord& record, const std::vector<std::string>& leads) {
+    std::array<bool, kLeadCount> is_there{};
+    for (const auto& name : record.leads)
+        if (const auto lead = find_lead(name)) is_there[*lead] = true;
+    return std::all_of(leads.begin(), leads.end(), [&](const std::string& name) {
+        const auto lead = find_lead(name);
+        return lead && is_there[*lead];
+    });
+}
+
+/// Values renumbered from 0 without gaps, in order of first appearance.
+std::vector<std::size_t> renumbered(const std::vector<std::size_t>& values) {
+    std::unordered_map<std::size_t, std::size_t> number_of;
+    std::vector<std::size_t> numbers;
+    numbers.reserve(values.size());
+    for (const std::size_t value : values)
+        numbers.push_back(number_of.try_emplace(value, number_of.size()).first->second);
+    return numbers;
+}
+
+/// The labels of one record as text of zeros and ones, as the study encodes a combination.
+std::string combination_of(std::span<const std::uint8_t> labels) {
+    std::string text;
+    for (const std::uint8_t label : labels) text += label ? '1' : '0';
+    return text;
+}
+
+/// Everything of the report but how many folds have what.
+FoldReport start_report(const Catalogue& catalogue, const LabelSet& set, const std::vector<LeftOut>& left_out) {
+    FoldReport report;
+    for (const auto& c : set.classes) report.class_abbreviations.push_back(c.abbreviation);
+    for (std::size_t n = 0; n < left_out.size(); ++n) switch (left_out[n]) {
+            case LeftOut::kNo:
+                report.records_without_patient += catalogue.records[n].patient.empty() ? 1 : 0;
+                break;
+            case LeftOut::kUnusable:
+                ++report.unusable;
+                break;
+            case LeftOut::kNoDiagnosis:
+                ++report.without_diagnosis;
+                break;
+            case LeftOut::kMissingLead:
+                ++report.without_lead;
+                break;
+        }
+    return report;
+}
+
+void count_folds(FoldReport& report, const LabelSet& set, const std::vector<int>& folds, std::int64_t fold_count,
+                 const std::vector<std::uint8_t>& labels, const std::vector<std::size_t>& groups) {
+    const std::size_t classes = set.classes.size();
+    report.folds.assign(static_cast<std::size_t>(fold_count), {0, 0, std::vector<std::size_t>(classes, 0)});
+    std::vector<std::unordered_set<std::size_t>> groups_of(report.folds.size());
+    std::unordered_map<std::size_t, int> first_fold;
+    std::unordered_set<std::size_t> split;
+    for (std::size_t n = 0; n < folds.size(); ++n) {
+        if (folds[n] < 0) continue;
+        const auto f = static_cast<std::size_t>(folds[n]);
+        ++report.folds[f].records;
+        groups_of[f].insert(groups[n]);
+        if (first_fold.try_emplace(groups[n], folds[n]).first->second != folds[n]) split.insert(groups[n]);
+        for (std::size_t c = 0; c < classes; ++c) report.folds[f].positives[c] += labels[n * classes + c];
+    }
+    for (std::size_t f = 0; f < groups_of.size(); ++f) report.folds[f].groups = groups_of[f].size();
+    report.groups = first_fold.size();
+    report.split_groups = split.size();
+    for (std::size_t c = 0; c < classes; ++c) {
+        const auto empty = static_cast<std::size_t>(
+            std::count_if(report.folds.begin(), report.folds.end(),
+                          [&](const FoldReport::Fold& fold) { return fold.positives[c] == 0; }));
+        if (empty == report.folds.size())
+            report.classes_without_positives.push_back(set.classes[c].abbreviation);
+        else if (empty > 0)
+            report.classes_missing_in_a_fold.push_back(set.classes[c].abbreviation);
+    }
+}
+
+}  // namespace
+
+std::vector<LeftOut> left_out_records(const Catalogue& catalogue, const std::vector<std::string>& leads) {
+    std::vector<LeftOut> reasons;
+    reasons.reserve(catalogue.records.size());
+    for (const CatalogueRecord& record : catalogue.records) {
+        if (!record.is_usable())
+            reasons.push_back(LeftOut::kUnusable);
+        else if (!has_leads(record, leads))
+            reasons.push_back(LeftOut::kMissingLead);
+        else if (record.labels.empty())
+            reasons.push_back(LeftOut::kNoDiagnosis);
+        else
+            reasons.push_back(LeftOut::kNo);
+    }
+    return reasons;
+}
+
+std::vector<std::uint8_t> label_matrix(const Catalogue& catalogue, const LabelSet& set) {
+    std::unordered_map<std::string, std::size_t> index_of;
+    for (std::size_t c = 0; c < set.classes.size(); ++c) index_of[set.classes[c].code] = c;
+    std::vector<std::uint8_t> labels(catalogue.records.size() * set.classes.size(), 0);
+    for (std::size_t n = 0; n < catalogue.records.size(); ++n)
+        for (const auto& code : catalogue.records[n].labels)
+            if (const auto found = index_of.find(code); found != index_of.end())
+                labels[n * set.classes.size() + found->second] = 1;
+    return labels;
+}
+
+std::vector<std::size_t> record_groups(const Catalogue& catalogue) {
+    const auto& records = catalogue.records;
+    UnionFind sets(records.size());
+    std::unordered_map<std::string, std::size_t> first_of_patient;
+    std::unordered_map<std::string, std::size_t> first_of_digest;
+    for (std::size_t n = 0; n < records.size(); ++n) {
+        if (!records[n].patient.empty())
+            sets.join(first_of_patient.try_emplace(records[n].patient, n).first->second, n);
+        if (!records[n].signal_digest.empty())
+            sets.join(first_of_digest.try_emplace(records[n].signal_digest, n).first->second, n);
+    }
+    std::vector<std::size_t> roots;
+    roots.reserve(records.size());
+    for (std::size_t n = 0; n < records.size(); ++n) roots.push_back(sets.root(n));
+    return renumbered(roots);
+}
+
+FoldAssignment assign_folds(const Catalogue& catalogue, const LabelSet& set, const FoldsSpec& spec,
+                            const std::vector<std::string>& leads) {
+    const auto left_out = left_out_records(catalogue, leads);
+    const auto labels = label_matrix(catalogue, set);
+    const auto groups = record_groups(catalogue);
+    const std::size_t classes = set.classes.size();
+    std::vector<std::size_t> members;
+    for (std::size_t n = 0; n < left_out.size(); ++n)
+        if (left_out[n] == LeftOut::kNo) members.push_back(n);
+    FoldAssignment assignment{std::vector<int>(left_out.size(), -1), start_report(catalogue, set, left_out)};
+    const FoldReport& report = assignment.report;
+    if (members.empty())
+        throw InputError(fmt::format(
+            "none of {} records can be used: {} cannot be read, {} have no diagnosis, {} lack a lead of data.leads "
+            "({})",
+            left_out.size(), report.unusable, report.without_diagnosis, report.without_lead, fmt::join(leads, ", ")));
+
+    std::vector<std::uint8_t> member_labels;
+    std::vector<std::size_t> member_groups;
+    for (const std::size_t n : members) {
+        member_labels.insert(member_labels.end(), labels.begin() + static_cast<std::ptrdiff_t>(n * classes),
+                             labels.begin() + static_cast<std::ptrdiff_t>((n + 1) * classes));
+        member_groups.push_back(groups[n]);
+    }
+    if (spec.assign == "study") {
+        std::vector<std::string> combinations;
+        for (std::size_t i = 0; i < members.size(); ++i)
+            combinations.push_back(combination_of(std::span(member_labels).subspan(i * classes, classes)));
+        const auto folds = study_folds(combinations, spec.k, spec.seed);
+        for (std::size_t i = 0; i < members.size(); ++i) assignment.folds[members[i]] = folds[i];
+    } else {
+        member_groups = renumbered(member_groups);
+        const auto folds = stratify_groups(member_labels, classes, member_groups, spec.k, spec.seed);
+        for (std::size_t i = 0; i < members.size(); ++i) assignment.folds[members[i]] = folds[member_groups[i]];
+    }
+    count_folds(assignment.report, set, assignment.folds, spec.k, labels, groups);
+    return assignment;
+}
+
+FoldLists make_fold_lists(const Catalogue& catalogue, const LabelSet& set, const std::vector<int>& folds,
+                          const JobSpec& spec, const std::string& data_digest) {
+    const bool is_next = spec.folds.validation == "next";
+    if (is_next && spec.folds.k < 3)
+        throw InputError(fmt::format(
+            "folds.k is {}: with validation next nothing is left for training, folds.k >= 3 is needed", spec.folds.k));
+    if (folds.size() != catalogue.records.size()) throw std::logic_error("folds of another catalogue");
+    FoldLists lists;
+    lists.label_set = set.name;
+    lists.data_digest = data_digest;
+    lists.fold = spec.fold;
+    lists.is_leaky = !is_next;
+    lists.record_count = static_cast<std::int64_t>(folds.size());
+    lists.class_count = static_cast<std::int64_t>(set.classes.size());
+    lists.labels = label_matrix(catalogue, set);
+    const std::int64_t validation = is_next ? (spec.fold + 1) % spec.folds.k : spec.fold;
+    for (std::size_t n = 0; n < folds.size(); ++n) {
+        if (folds[n] < 0) continue;
+        const auto index = static_cast<std::int32_t>(n);
+        if (folds[n] == spec.fold) lists.test.push_back(index);
+        if (folds[n] == validation) lists.validation.push_back(index);
+        if (folds[n] != spec.fold && folds[n] != validation) lists.train.push_back(index);
+    }
+    for (const auto& [name, list] :
+         {std::pair{"train", &lists.train}, {"validation", &lists.validation}, {"test", &lists.test}})
+        if (list->empty())
+            throw InputError(fmt::format("fold {} of {} has no record for {}: use fewer folds or more records",
+                                         spec.fold, spec.folds.k, name));
+    if (spec.folds.assign == "study") return lists;
+    const auto groups = record_groups(catalogue);
+    std::unordered_map<std::size_t, int> role_of;
+    const auto require_one_role = [&](const std::vector<std::int32_t>& list, int role) {
+        for (const std::int32_t n : list)
+            if (role_of.try_emplace(groups[static_cast<std::size_t>(n)], role).first->second != role)
+                throw std::logic_error(fmt::format("the group of record {} is in two lists of fold {}",
+                                                   catalogue.records[static_cast<std::size_t>(n)].path, spec.fold));
+    };
+    require_one_role(lists.train, 0);
+    require_one_role(lists.test, 1);
+    if (is_next) require_one_role(lists.validation, 2);
+    return lists;
+}
+
+}  // namespace leadsweep

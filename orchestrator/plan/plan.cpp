@@ -1,0 +1,208 @@
+#include "orchestrator/plan/plan.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "orchestrator/plan/catalogue_source.hpp"
+#include "orchestrator/plan/grid.hpp"
+#include "orchestrator/plan/label_table.hpp"
+#include "orchestrator/plan/spec_fields.hpp"
+#include "shared/core/errors.hpp"
+#include "shared/ecg/leads.hpp"
+
+namespace leadsweep {
+namespace {
+
+class PlanMaker {
+public:
+    PlanMaker(const SweepSpec& sweep, const CatalogueProvider& provider) : sweep_(sweep), provider_(provider) {
+        plan_.sweep_name = sweep.name;
+    }
+
+    Plan make() {
+        Grid grid = expand(sweep_);
+        plan_.notes = std::move(grid.notes);
+        plan_.jobs.reserve(grid.jobs.size());
+        for (JobSpec& spec : grid.jobs) add_job(std::move(spec));
+        if (!problems_.empty()) throw InputError(problems_);
+        std::unordered_set<std::string> groups;
+        for (const PlannedJob& job : plan_.jobs) groups.insert(job.keys.group);
+        plan_.groups = groups.size();
+        count_axes();
+        return std::move(plan_);
+    }
+
+private:
+    /// Runs a step that depends on the records once for each `name`; its problems are told once, with their place.
+    template <class Step>
+    std::optional<std::size_t> once(std::unordered_map<std::string, std::optional<std::size_t>>& known,
+                                    const std::string& name, const std::string& key, Step&& step) {
+        const auto [entry, is_new] = known.try_emplace(name, std::nullopt);
+        if (!is_new) return entry->second;
+        try {
+            return known[name] = step();
+        } catch (const InputError& error) {
+            for (const auto& problem : error.problems()) {
+                const std::string text = fmt::format("{}: {}", sweep_.place_of(key), problem);
+                if (std::find(problems_.begin(), problems_.end(), text) == problems_.end()) problems_.push_back(text);
+            }
+            return std::nullopt;
+        }
+    }
+
+    void add_job(JobSpec spec) {
+        const DataSpec& d = spec.data;
+        const std::string source = source_of(d);
+        const std::string data_name =
+            fmt::format("{}\n{}\n{}\n{}\n{}", source, d.table.file, d.table.record, d.table.labels, d.table.patient);
+        const auto data =
+            once(data_of_, data_name, d.synthetic.patients > 0 ? "data.synthetic.patients" : "data.records",
+                 [&] { return add_data(d, source); });
+        if (!data) return;
+        const FoldsSpec& f = spec.folds;
+        const std::string folds_name =
+            fmt::format("{} {} {} {} {} {}", *data, f.k, f.assign, f.seed, d.labels, fmt::join(d.leads, " "));
+        const auto folds = once(folds_of_, folds_name, "folds.k", [&] { return add_folds(*data, spec); });
+        if (!folds) return;
+        const std::string lists_name = fmt::format("{} {} {}", *folds, f.validation, spec.fold);
+        const auto lists = once(lists_of_, lists_name, "folds.k", [&] { return add_lists(*data, *folds, spec); });
+        if (!lists) return;
+        JobKeys keys = keys_of(spec, {plan_.data[*data].data_digest, plan_.lists_digests[*lists]});
+        plan_.jobs.push_back({std::move(spec), std::move(keys), *data, *folds, *lists});
+    }
+
+    std::size_t add_data(const DataSpec& data, const std::string& source) {
+        auto& surveyed = surveyed_[source];
+        if (!surveyed) {
+            surveyed = provider_(data);
+            add_record_notes(*surveyed);
+        }
+        auto catalogue = surveyed;
+        if (!data.table.file.empty()) {
+            auto changed = std::make_shared<Catalogue>(*surveyed);
+            const TableReport report = apply_table(*changed, data.table, data.records, sweep_.folder);
+            if (report.records_without_row > 0)
+                add_note(fmt::format("{} of {} records have no row in {}: their headers count",
+                                     report.records_without_row, changed->records.size(), report.file));
+            if (report.rows_without_record > 0)
+                add_note(fmt::format("{} rows of {} name records that are not there", report.rows_without_record,
+                                     report.file));
+            catalogue = std::move(changed);
+        }
+        plan_.data.push_back({data, catalogue, digest_of(*catalogue)});
+        return plan_.data.size() - 1;
+    }
+
+    void add_record_notes(const Catalogue& catalogue) {
+        std::size_t repaired = 0;
+        for (const auto& record : catalogue.records) repaired += record.is_usable() && !record.repairs.empty() ? 1 : 0;
+        if (repaired > 0)
+            add_note(fmt::format("{} of {} records are used after a repair", repaired, catalogue.records.size()));
+    }
+
+    std::size_t add_folds(std::size_t data, const JobSpec& spec) {
+        const Catalogue& catalogue = *plan_.data[data].catalogue;
+        require_leads(catalogue, spec.data.leads);
+        FoldAssignment made = assign_folds(catalogue, label_set(spec.data.labels), spec.folds, spec.data.leads);
+        plan_.folds.push_back({data, spec.folds, spec.data.labels, std::move(made.report)});
+        assigned_.push_back(std::move(made.folds));
+        add_fold_notes(plan_.folds.back().report, spec);
+        return plan_.folds.size() - 1;
+    }
+
+    void require_leads(const Catalogue& catalogue, const std::vector<std::string>& leads) const {
+        for (const auto& lead : leads) {
+            const bool is_there =
+                std::any_of(catalogue.records.begin(), catalogue.records.end(), [&](const CatalogueRecord& record) {
+                    return std::any_of(record.leads.begin(), record.leads.end(),
+                                       [&](const auto& name) { return find_lead(name) == find_lead(lead); });
+                });
+            if (!is_there) throw InputError(fmt::format("data.leads: no record has lead {}", lead));
+        }
+    }
+
+    void add_fold_notes(const FoldReport& report, const JobSpec& spec) {
+        const auto count = [&](std::size_t number, const std::string& text) {
+            if (number > 0) add_note(fmt::format("{} records {}", number, text));
+        };
+        count(report.unusable, "cannot be used (leadsweep data names them)");
+        count(report.without_diagnosis, "have no known diagnosis and are in no fold");
+        count(report.without_lead, "lack a lead of data.leads and are in no fold");
+        count(report.records_without_patient,
+              "have no patient: each is a group of its own unless its signal occurs twice");
+        if (!report.classes_without_positives.empty())
+            add_note(fmt::format("no record has {}: no figure is computed for them",
+                                 fmt::join(report.classes_without_positives, ", ")));
+        if (!report.classes_missing_in_a_fold.empty())
+            add_note(fmt::format("with {} folds ({}), some folds have no {}", spec.folds.k, spec.folds.assign,
+                                 fmt::join(report.classes_missing_in_a_fold, ", ")));
+        if (report.split_groups > 0)
+            add_note(
+                fmt::format("folds.assign study puts {} of {} groups into several folds: records of one patient are "
+                            "trained and tested on",
+                            report.split_groups, report.groups));
+    }
+
+    std::size_t add_lists(std::size_t data, std::size_t folds, const JobSpec& spec) {
+        const PlannedData& planned = plan_.data[data];
+        FoldLists lists = make_fold_lists(*planned.catalogue, label_set(spec.data.labels), assigned_[folds], spec,
+                                          planned.data_digest);
+        if (lists.is_leaky) add_note("folds.validation tested: the tested fold steers training, results are leaky");
+        plan_.lists_digests.push_back(digest_of(lists));
+        plan_.lists.push_back(std::move(lists));
+        return plan_.lists.size() - 1;
+    }
+
+    void add_note(const std::string& note) {
+        if (std::find(plan_.notes.begin(), plan_.notes.end(), note) == plan_.notes.end()) plan_.notes.push_back(note);
+    }
+
+    void count_axes() {
+        SpecFields fields;
+        for (const Axis& axis : sweep_.axes) {
+            std::vector<std::size_t> indices;
+            for (const auto& key : axis.keys) indices.push_back(SpecFields::index_of(key));
+            AxisCount& count = plan_.axes.emplace_back(AxisCount{fmt::format("{}", fmt::join(axis.keys, " + ")), {}});
+            std::unordered_map<std::string, std::size_t> position;
+            for (const PlannedJob& job : plan_.jobs) {
+                fields.assign(job.spec);
+                std::string value;
+                for (const std::size_t index : indices) {
+                    const auto part = fields.get(index);
+                    value += (value.empty() ? "" : " + ") + shown(part);
+                }
+                const auto [entry, is_new] = position.try_emplace(value, count.values.size());
+                if (is_new) count.values.emplace_back(value, 0);
+                ++count.values[entry->second].second;
+            }
+        }
+    }
+
+    static std::string shown(const nlohmann::json& value) {
+        if (value.is_string()) return value.get<std::string>();
+        return value.is_number() ? fmt::format("{}", value.get<double>()) : value.dump();
+    }
+
+    const SweepSpec& sweep_;
+    const CatalogueProvider& provider_;
+    Plan plan_;
+    std::vector<std::string> problems_;
+    std::unordered_map<std::string, std::shared_ptr<const Catalogue>> surveyed_;
+    std::unordered_map<std::string, std::optional<std::size_t>> data_of_;
+    std::unordered_map<std::string, std::optional<std::size_t>> folds_of_;
+    std::unordered_map<std::string, std::optional<std::size_t>> lists_of_;
+    std::vector<std::vector<int>> assigned_;  ///< fold of each record, as plan_.folds
+};
+
+}  // namespace
+
+Plan make_plan(const SweepSpec& sweep, const CatalogueProvider& provider) {
+    return PlanMaker(sweep, provider).make();
+}
+
+}  // namespace leadsweep

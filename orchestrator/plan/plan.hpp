@@ -1,0 +1,75 @@
+// The whole plan of a sweep: its jobs with their identities, and the record lists of every fold they need.
+// Puts grid, catalogue, table and folds together; whoever calls supplies the catalogues (a worker surveys them).
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "orchestrator/plan/folds.hpp"
+#include "orchestrator/plan/sweep_file.hpp"
+#include "shared/ecg/catalogue.hpp"
+#include "shared/job/fold_lists.hpp"
+#include "shared/job/job_spec.hpp"
+#include "shared/job/key.hpp"
+
+namespace leadsweep {
+
+/// A fresh catalogue of the records that `data` names (data.records or data.synthetic), as surveyed: the table is
+/// applied by make_plan. Called once for each different source_of(data).
+using CatalogueProvider = std::function<std::shared_ptr<const Catalogue>(const DataSpec& data)>;
+
+/// Records with labels and groups as the jobs see them: what a pack and data_digest are made from.
+struct PlannedData {
+    DataSpec data;  ///< of the first job that uses it; source and table are the same for all
+    std::shared_ptr<const Catalogue> catalogue;  ///< table applied
+    std::string data_digest;
+};
+
+/// One assignment of these records to folds, shared by all jobs with the same fold settings, label set and leads.
+struct PlannedFolds {
+    std::size_t data = 0;  ///< index into Plan::data
+    FoldsSpec spec;
+    std::string label_set;
+    FoldReport report;
+};
+
+struct PlannedJob {
+    JobSpec spec;
+    JobKeys keys;
+    std::size_t data = 0;   ///< index into Plan::data
+    std::size_t folds = 0;  ///< index into Plan::folds
+    std::size_t lists = 0;  ///< index into Plan::lists
+};
+
+/// How many jobs have each value of an axis.
+struct AxisCount {
+    std::string name;  ///< key, or keys joined by " + "
+    std::vector<std::pair<std::string, std::size_t>> values;
+};
+
+struct Plan {
+    std::string sweep_name;
+    std::vector<PlannedJob> jobs;  ///< in file order
+    std::vector<PlannedData> data;
+    std::vector<PlannedFolds> folds;
+    std::vector<FoldLists> lists;            ///< each once
+    std::vector<std::string> lists_digests;  ///< of `lists`, same order
+    std::vector<AxisCount> axes;
+    std::vector<std::string> notes;  ///< for people: what was repaired, left out or looks like a slip
+    std::size_t groups = 0;          ///< configurations: jobs that differ in their fold only
+};
+
+/// Expands the sweep and assigns records to folds. Throws InputError with all problems of the sweep; a problem of the
+/// records carries the place of data.records.
+Plan make_plan(const SweepSpec& sweep, const CatalogueProvider& provider);
+
+/// The plan as text for people. `state_of_key`: what the database knows of a job's key ("done", "stale", ...); keys
+/// that are not in it are new.
+std::string render_plan(const Plan& plan, const std::map<std::string, std::string>& state_of_key = {});
+
+}  // namespace leadsweep

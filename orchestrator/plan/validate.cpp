@@ -1,0 +1,156 @@
+#include "orchestrator/plan/validate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "shared/core/errors.hpp"
+#include "shared/ecg/classes.hpp"
+#include "shared/ecg/leads.hpp"
+
+namespace leadsweep {
+namespace {
+
+using Problems = std::vector<PointProblem>;
+
+void check_data(const DataSpec& data, Problems& problems) {
+    const bool is_synthetic = data.synthetic.patients > 0;
+    if (is_synthetic && !data.records.empty())
+        problems.push_back(
+            {{"data.records", "data.synthetic.patients"},
+             "data.records and data.synthetic are both given: remove one (data.synthetic.patients: 0 reads records)"});
+    if (!is_synthetic && data.records.empty())
+        problems.push_back({{"data.records", "data.synthetic.patients"},
+                            "no records: give data.records (a folder) or data.synthetic.patients"});
+    if (data.labels == "synthetic" && !is_synthetic)
+        problems.push_back(
+            {{"data.labels"}, "data.labels is synthetic, but the records are not: give data.synthetic.patients"});
+    if (!data.synthetic.signs.empty() && data.labels != "synthetic")
+        problems.push_back({{"data.synthetic.signs", "data.labels"},
+                            fmt::format("data.synthetic.signs are given, but data.labels is {}: only the label set "
+                                        "synthetic has a class for them",
+                                        data.labels)});
+    for (std::size_t i = 0; i < data.synthetic.signs.size(); ++i) {
+        const std::string& sign = data.synthetic.signs[i];
+        if (!label_set("synthetic").find("planted-" + sign))
+            problems.push_back(
+                {{"data.synthetic.signs"},
+                 fmt::format(
+                     "no sign can be planted in lead '{}': possible are I, II, V1 ... V6, the others follow from them",
+                     sign)});
+        if (std::find(data.synthetic.signs.begin(), data.synthetic.signs.begin() + static_cast<std::ptrdiff_t>(i),
+                      sign) != data.synthetic.signs.begin() + static_cast<std::ptrdiff_t>(i))
+            problems.push_back(
+                {{"data.synthetic.signs"}, fmt::format("data.synthetic.signs names lead {} twice", sign)});
+    }
+}
+
+void check_table(const DataSpec& data, Problems& problems) {
+    const TableSpec& table = data.table;
+    if (table.file.empty() && !(table.labels.empty() && table.patient.empty()))
+        problems.push_back({{table.labels.empty() ? "data.table.patient" : "data.table.labels"},
+                            "data.table names a column but no file: give data.table.file"});
+    if (table.file.empty()) return;
+    if (table.labels.empty() && table.patient.empty())
+        problems.push_back(
+            {{"data.table.file"},
+             "data.table.file is given, but no column of it is used: give data.table.labels or data.table.patient"});
+    if (table.record.empty())
+        problems.push_back(
+            {{"data.table.record"}, "data.table.record is empty: name the column with the records' paths"});
+    if (data.synthetic.patients > 0)
+        problems.push_back({{"data.table.file", "data.synthetic.patients"},
+                            "data.table describes records of a folder, but data.synthetic makes them"});
+}
+
+void check_leads(const std::vector<std::string>& leads, Problems& problems) {
+    if (leads.empty()) problems.push_back({{"data.leads"}, "data.leads is empty: name at least one lead"});
+    std::array<bool, kLeadCount> is_seen{};
+    for (const auto& name : leads) {
+        const auto lead = find_lead(name);
+        if (!lead)
+            problems.push_back(
+                {{"data.leads"},
+                 fmt::format("data.leads: unknown lead '{}', known are {}", name, fmt::join(kLeadNames, ", "))});
+        else if (std::exchange(is_seen[*lead], true))
+            problems.push_back({{"data.leads"}, fmt::format("data.leads names lead {} twice", name)});
+    }
+}
+
+/// Names as YAML gives them are already the standard ones: most jobs of a sweep share one list.
+bool are_known_good(const std::vector<std::string>& leads) {
+    return std::equal(leads.begin(), leads.end(), kLeadNames.begin(), kLeadNames.end());
+}
+
+void check_folds(const JobSpec& spec, Problems& problems) {
+    if (spec.fold >= spec.folds.k)
+        problems.push_back({{"fold", "folds.k"},
+                            fmt::format("fold {} does not exist: folds.k is {}, folds are 0 ... {}", spec.fold,
+                                        spec.folds.k, spec.folds.k - 1)});
+    if (spec.folds.k < 3 && spec.folds.validation == "next")
+        problems.push_back(
+            {{"folds.k", "folds.validation"},
+             fmt::format("folds.k is {}: with validation next one fold is tested and one validates, so nothing is left "
+                         "for training; folds.k >= 3 is needed",
+                         spec.folds.k)});
+}
+
+void check_window(const JobSpec& spec, Problems& problems) {
+    const std::int64_t samples = spec.window_samples();
+    if (samples < 1) {
+        problems.push_back(
+            {{"data.window_s", "sampling_hz"},
+             fmt::format("a window of {} s holds no sample at {} Hz", spec.data.window_s, spec.sampling_hz)});
+        return;
+    }
+    if (spec.explain.method != "none" && spec.explain.segments > samples)
+        problems.push_back({{"explain.segments", "data.window_s", "sampling_hz"},
+                            fmt::format("explain.segments is {}, but the window has only {} samples ({} s at {} Hz)",
+                                        spec.explain.segments, samples, spec.data.window_s, spec.sampling_hz)});
+    const bool is_seconds = spec.model.kernel_unit == "seconds";
+    for (const double kernel : spec.model.kernels) {
+        const double length = is_seconds ? kernel * spec.sampling_hz : kernel;
+        if (!is_seconds && kernel != std::floor(kernel))
+            problems.push_back(
+                {{"model.kernels"}, fmt::format("model.kernels: {} is no whole number of samples", kernel)});
+        else if (std::llround(length) < 1)
+            problems.push_back(
+                {{"model.kernels", "sampling_hz"},
+                 fmt::format("model.kernels: {} s is shorter than a sample at {} Hz", kernel, spec.sampling_hz)});
+        else if (std::llround(length) > samples)
+            problems.push_back(
+                {{"model.kernels", "data.window_s", "sampling_hz"},
+                 fmt::format("model.kernels: {} {} is longer than the window of {} samples ({} s at {} Hz)", kernel,
+                             spec.model.kernel_unit, samples, spec.data.window_s, spec.sampling_hz)});
+    }
+}
+
+}  // namespace
+
+std::vector<PointProblem> problems_of(const JobSpec& spec) {
+    Problems problems;
+    check_data(spec.data, problems);
+    check_table(spec.data, problems);
+    if (!are_known_good(spec.data.leads)) check_leads(spec.data.leads, problems);
+    check_folds(spec, problems);
+    if (spec.model.kernels.empty())
+        problems.push_back({{"model.kernels"}, "model.kernels is empty: give at least one length"});
+    check_window(spec, problems);
+    if (spec.train.batch < spec.resources.devices)
+        problems.push_back({{"train.batch", "resources.devices"},
+                            fmt::format("train.batch is {}, too small to be shared by {} devices", spec.train.batch,
+                                        spec.resources.devices)});
+    return problems;
+}
+
+void validate(const JobSpec& spec) {
+    std::vector<std::string> texts;
+    for (auto& problem : problems_of(spec)) texts.push_back(std::move(problem.text));
+    if (!texts.empty()) throw InputError(texts);
+}
+
+}  // namespace leadsweep

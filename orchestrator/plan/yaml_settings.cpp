@@ -1,0 +1,231 @@
+#include "orchestrator/plan/yaml_settings.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "shared/core/text.hpp"
+#include "shared/ecg/leads.hpp"
+
+namespace leadsweep {
+namespace {
+
+bool is_list(const KeyDescription& key) {
+    return key.type == KeyType::kNumberList || key.type == KeyType::kTextList;
+}
+
+bool is_number_key(const KeyDescription& key) {
+    return key.type == KeyType::kInteger || key.type == KeyType::kNumber || key.type == KeyType::kNumberList;
+}
+
+/// A plain scalar as integer or number, or as the text it is.
+nlohmann::json number_or_text(const std::string& scalar) {
+    std::string_view digits = scalar;
+    if (digits.starts_with('+')) digits.remove_prefix(1);
+    // from_chars knows "inf" and "nan" as well: no setting is either.
+    if (digits.empty() || digits.find_first_not_of("0123456789+-.eE") != std::string_view::npos) return scalar;
+    const char* end = digits.data() + digits.size();
+    std::int64_t integer = 0;
+    if (const auto [rest, error] = std::from_chars(digits.data(), end, integer); error == std::errc{} && rest == end)
+        return integer;
+    double number = 0;
+    if (const auto [rest, error] = std::from_chars(digits.data(), end, number); error == std::errc{} && rest == end)
+        return number;
+    return scalar;
+}
+
+/// The node as JSON; `depth` keeps aliases that contain themselves from going on for ever.
+nlohmann::json json_of(const YAML::Node& node, bool reads_numbers, int depth = 0) {
+    if (!node.IsDefined() || node.IsNull() || depth > 4) return nullptr;
+    if (node.IsScalar()) {
+        const bool is_plain = node.Tag() == "?";
+        return reads_numbers && is_plain ? number_or_text(node.Scalar()) : nlohmann::json(node.Scalar());
+    }
+    if (node.IsSequence()) {
+        nlohmann::json list = nlohmann::json::array();
+        for (const auto& item : node) list.push_back(json_of(item, reads_numbers, depth + 1));
+        return list;
+    }
+    nlohmann::json map = nlohmann::json::object();
+    for (const auto& item : node)
+        map[item.first.IsScalar() ? item.first.Scalar() : "?"] = json_of(item.second, reads_numbers, depth + 1);
+    return map;
+}
+
+/// One spelling for one value, so that equal settings have equal hashes: 100 and 100.0, avr and aVR.
+nlohmann::json normalised(const KeyDescription& key, nlohmann::json value) {
+    if (key.type == KeyType::kNumber) return value.get<double>();
+    if (key.type == KeyType::kNumberList) return value.get<std::vector<double>>();
+    if (key.path == "data.leads" || key.path == "data.synthetic.signs")
+        for (auto& name : value)
+            if (const auto lead = find_lead(name.get<std::string>())) name = std::string(kLeadNames[*lead]);
+    return value;
+}
+
+std::string absolute_path(const std::filesystem::path& folder, const std::string& path) {
+    std::error_code ignored;
+    const auto joined = std::filesystem::absolute(folder / path, ignored);
+    const auto resolved = std::filesystem::weakly_canonical(joined, ignored);
+    return (resolved.empty() ? joined : resolved).string();
+}
+
+std::vector<std::string> keys_below(const std::string& section) {
+    std::vector<std::string> keys;
+    for (const auto& key : job_schema())
+        if (key.path.starts_with(section + ".")) keys.push_back(key.path);
+    return keys;
+}
+
+}  // namespace
+
+bool is_section(const std::string& path) {
+    return !keys_below(path).empty();
+}
+
+std::string YamlSettings::place(const YAML::Mark& mark) const {
+    if (mark.is_null()) return file_;
+    return fmt::format("{}:{}:{}", file_, mark.line + 1, mark.column + 1);
+}
+
+std::vector<YamlEntry> YamlSettings::entries_of(const YAML::Node& node, const std::string& node_place,
+                                                const std::string& what) {
+    std::vector<YamlEntry> entries;
+    if (!node.IsDefined() || node.IsNull()) return entries;
+    if (!node.IsMap()) {
+        add_problem(node_place,
+                    fmt::format("{}: expected keys with values, found {}", what, json_of(node, true).dump()));
+        return entries;
+    }
+    std::map<std::string, std::string> places;
+    for (const auto& item : node) {
+        const std::string key_place = place(item.first.Mark());
+        if (!item.first.IsScalar()) {
+            add_problem(key_place,
+                        fmt::format("{}: expected a word as key, found {}", what, json_of(item.first, true).dump()));
+            continue;
+        }
+        const std::string& key = item.first.Scalar();
+        if (const auto [first, is_new] = places.try_emplace(key, key_place); !is_new) {
+            add_problem(key_place, fmt::format("{}: duplicate key '{}', first at {}", what, key, first->second));
+            continue;
+        }
+        // yaml-cpp marks an empty value at whatever follows it.
+        entries.push_back({key, item.second, key_place, item.second.IsNull() ? key_place : place(item.second.Mark())});
+    }
+    return entries;
+}
+
+void YamlSettings::add_unknown(const YamlEntry& entry, const std::string& path) {
+    add_problem(entry.key_place, fmt::format("{}: unknown key{}", path, suggestion(path, all_key_paths())));
+}
+
+void YamlSettings::collect(const YamlEntry& mapping, const std::string& prefix, std::vector<RawSetting>& found) {
+    for (YamlEntry& entry : entries_of(mapping.value, mapping.value_place, mapping.key)) {
+        const std::string path = prefix.empty() ? entry.key : prefix + "." + entry.key;
+        entry.key = path;
+        if (const KeyDescription* key = find_key(path)) {
+            found.push_back({key, entry});
+        } else if (!is_section(path)) {
+            add_unknown(entry, path);
+        } else if (entry.value.IsMap()) {
+            collect(entry, path, found);
+        } else {
+            add_problem(entry.value_place,
+                        fmt::format("{}: expected a section with {}, found {}", path, fmt::join(keys_below(path), ", "),
+                                    json_of(entry.value, true).dump()));
+        }
+    }
+}
+
+std::vector<RawSetting> YamlSettings::settings_of(const YamlEntry& mapping, const std::string& prefix) {
+    std::vector<RawSetting> found;
+    collect(mapping, prefix, found);
+    std::vector<RawSetting> unique;
+    for (RawSetting& raw : found) {
+        const auto first = std::find_if(unique.begin(), unique.end(), [&](const auto& u) { return u.key == raw.key; });
+        if (first == unique.end())
+            unique.push_back(std::move(raw));
+        else
+            add_problem(raw.entry.key_place,
+                        fmt::format("duplicate key '{}', first at {}", raw.key->path, first->entry.key_place));
+    }
+    return unique;
+}
+
+std::vector<RawSetting> YamlSettings::axis_keys_of(const YamlEntry& mapping) {
+    std::vector<RawSetting> found;
+    for (const YamlEntry& entry : entries_of(mapping.value, mapping.value_place, mapping.key)) {
+        if (const KeyDescription* key = find_key(entry.key))
+            found.push_back({key, entry});
+        else if (is_section(entry.key))
+            add_problem(entry.key_place, fmt::format("{}: an axis needs one key, this is a section: write one of {}",
+                                                     entry.key, fmt::join(keys_below(entry.key), ", ")));
+        else
+            add_unknown(entry, entry.key);
+    }
+    return found;
+}
+
+std::optional<nlohmann::json> YamlSettings::value_of(const KeyDescription& key, const YAML::Node& node,
+                                                     const std::string& value_place) {
+    nlohmann::json value = json_of(node, is_number_key(key));
+    if (auto problem = problem_with(key, value)) {
+        std::string hint;
+        if (key.path == "fold" && value == "all") hint = ": `all` is for axes and include";
+        add_problem(value_place, fmt::format("{}: {}{}", key.path, *problem, hint));
+        return std::nullopt;
+    }
+    if (key.path == "data.records" && !value.get<std::string>().empty())
+        return absolute_path(folder_, value.get<std::string>());
+    return normalised(key, std::move(value));
+}
+
+Axis YamlSettings::axis_of(const RawSetting& raw) {
+    const auto& [key, entry] = raw;
+    Axis axis{{key->path}, {}, {}, entry.key_place, false};
+    if (key->path == "fold" && entry.value.IsScalar() && entry.value.Scalar() == "all") {
+        axis.is_all_folds = true;
+        return axis;
+    }
+    if (!entry.value.IsSequence()) {
+        const std::string found = json_of(entry.value, true).dump();
+        add_problem(entry.value_place,
+                    fmt::format("{}: expected a list of values, found {}: write [{}]", key->path, found, found));
+        return axis;
+    }
+    if (entry.value.size() == 0)
+        add_problem(entry.value_place, fmt::format("{}: the list of values is empty", key->path));
+    if (is_list(*key) && entry.value.size() > 0 && !entry.value[0].IsSequence()) {
+        add_problem(entry.value_place, fmt::format("{}: each value is itself a list: write [{}]", key->path,
+                                                   json_of(entry.value, is_number_key(*key)).dump()));
+        return axis;
+    }
+    for (const auto& item : entry.value) {
+        const std::string item_place = item.IsNull() ? entry.value_place : place(item.Mark());
+        auto value = value_of(*key, item, item_place);
+        if (!value) continue;
+        axis.points.push_back({std::move(*value)});
+        axis.places.push_back(item_place);
+    }
+    return axis;
+}
+
+Axis YamlSettings::one_or_more(const RawSetting& raw) {
+    const auto& [key, entry] = raw;
+    const bool is_sequence = entry.value.IsSequence();
+    const bool is_one =
+        is_list(*key) ? !is_sequence || entry.value.size() == 0 || !entry.value[0].IsSequence() : !is_sequence;
+    if (!is_one || (key->path == "fold" && entry.value.IsScalar() && entry.value.Scalar() == "all"))
+        return axis_of(raw);
+    Axis axis{{key->path}, {}, {}, entry.key_place, false};
+    if (auto value = value_of(*key, entry.value, entry.value_place)) {
+        axis.points.push_back({std::move(*value)});
+        axis.places.push_back(entry.value_place);
+    }
+    return axis;
+}
+
+}  // namespace leadsweep

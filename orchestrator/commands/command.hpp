@@ -1,0 +1,34 @@
+// What every command has: its entry in the command line, and the places it works in. One file per command.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace leadsweep {
+
+/// Where things lie. Empty ones are resolved by resolve_places().
+struct Places {
+    std::string db = "results/out/leadsweep.sqlite";
+    std::string work;     ///< checkpoints and artefacts, visible to every node; default `<db>.files`
+    std::string scratch;  ///< packs and logs, local to the node; default SLURM_TMPDIR, TMPDIR, or `<work>/scratch/<host>`
+    std::string worker;   ///< worker program; default: beside this one
+};
+
+/// Absolute paths, defaults filled in. Makes nothing.
+Places resolve_places(Places places);
+std::string host_name();
+
+/// Adds --db, --work, --scratch and --worker.
+void add_place_options(CLI::App& command, Places& places);
+
+/// Each adds its command; when chosen it sets `exit_code`, or throws one of shared/core/errors.hpp.
+void add_run_command(CLI::App& app, int& exit_code);
+void add_plan_command(CLI::App& app, int& exit_code);
+void add_data_command(CLI::App& app, int& exit_code);
+void add_table_command(CLI::App& app, int& exit_code);
+void add_map_command(CLI::App& app, int& exit_code);
+void add_query_command(CLI::App& app, int& exit_code);
+
+}  // namespace leadsweep

@@ -7,8 +7,8 @@
 
 namespace leadsweep {
 
-/// One figure. `class_code` is empty for a figure over all classes; `value` is missing where the definition has no value
-/// (for example the AUROC of a class without positives), never NaN.
+/// One figure. `class_code` is empty for a figure over all classes; `value` is missing where the definition has no
+/// value (for example the AUROC of a class without positives), never NaN.
 struct Metric {
     std::string split;  ///< "test" or "validation"
     std::string class_code;

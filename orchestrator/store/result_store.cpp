@@ -1,0 +1,404 @@
+#include "orchestrator/store/result_store.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+#include <mutex>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "orchestrator/store/connection.hpp"
+#include "orchestrator/store/migrations.hpp"
+#include "orchestrator/store/result_rows.hpp"
+#include "orchestrator/store/store_lock.hpp"
+#include "shared/core/files.hpp"
+#include "shared/ecg/classes.hpp"
+
+namespace leadsweep {
+namespace {
+
+/// Makes an empty file that only its owner can read; SQLite's side files take over its mode.
+void create_private_file(const std::string& path) {
+    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (descriptor < 0) throw FileError(path, errno, "open for writing");
+    ::close(descriptor);
+}
+
+void prepare_file(const std::string& path, OpenMode mode) {
+    const std::filesystem::path file(path);
+    if (mode == OpenMode::kExisting) {
+        if (!std::filesystem::is_regular_file(file))
+            throw InputError(fmt::format("{}: no such database; name one with --db, or start a sweep first", path));
+        return;
+    }
+    std::error_code error;
+    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), error);
+    if (error) throw FileError(file.parent_path().string(), error.value(), "create the folder");
+}
+
+/// Durability and sharing. A commit survives a power cut (FULL); WAL needs shared memory, so network file systems get a
+/// rollback journal and one process.
+void set_journal(Connection& connection, bool is_on_network) {
+    if (is_on_network) connection.execute("PRAGMA locking_mode = EXCLUSIVE");
+    const std::string wanted = is_on_network ? "truncate" : "wal";
+    const auto mode = connection.text("PRAGMA journal_mode = " + wanted);
+    if (mode != wanted)
+        throw StoreError(connection.path(), "PRAGMA journal_mode = " + wanted, 0, 0,
+                         "SQLite chose journal mode " + mode.value_or("none"));
+    connection.execute(
+        "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; "
+        "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864");
+}
+
+void store_classes(Connection& connection) {
+    for (const char* name : {"challenge2021", "synthetic"}) {
+        const LabelSet& set = label_set(name);
+        constexpr std::string_view kInsert = "INSERT OR IGNORE INTO classes VALUES (?, ?, ?)";
+        for (const auto& one : set.classes) connection.run(kInsert, one.code, one.abbreviation, one.name);
+        for (std::size_t group = 0; group < set.groups.size(); ++group) {
+            std::string full_name;
+            for (const std::size_t index : set.groups[group])
+                full_name += (full_name.empty() ? "" : " or ") + set.classes[index].name;
+            connection.run(kInsert, set.group_code(group), set.group_abbreviation(group), full_name);
+        }
+    }
+}
+
+JobState state_after(FailureClass failure, bool is_final) {
+    if (!is_final) return JobState::kWaiting;
+    if (failure == FailureClass::kInvalid) return JobState::kInvalid;
+    if (failure == FailureClass::kCancelled) return JobState::kCancelled;
+    return JobState::kFailed;
+}
+
+std::string_view text_of(const SQLite::Column& column) {
+    const char* text = column.getText();
+    return {text, static_cast<std::size_t>(column.getBytes())};
+}
+
+std::optional<std::string> unless_empty(const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional(text);
+}
+
+}  // namespace
+
+struct ResultStore::State {
+    State(const std::string& file, const StoreOptions& options)
+        : lock(file), is_on_network(options.is_on_network.value_or(is_on_network_file_system(file))) {
+        if (options.mode == OpenMode::kCreate) create_private_file(file);
+        connection.emplace(file, SQLite::OPEN_READWRITE);
+        check_identity(*connection, newest_schema_version());
+        set_journal(*connection, is_on_network);
+        migrate(*connection, all_migrations());
+        transaction([&] { store_classes(*connection); });
+    }
+
+    template <class Work>
+    void transaction(Work&& work) {
+        const std::lock_guard guard(mutex);
+        if (depth > 0) {
+            try {
+                work();
+            } catch (...) {
+                is_doomed = true;
+                throw;
+            }
+            return;
+        }
+        connection->execute("BEGIN IMMEDIATE");
+        depth = 1;
+        is_doomed = false;
+        try {
+            work();
+            if (is_doomed)
+                throw StoreError(connection->path(), "COMMIT", 0, 0,
+                                 "a part of this transaction failed; all is rolled back");
+            connection->execute("COMMIT");
+            depth = 0;
+        } catch (...) {
+            depth = 0;
+            connection->database().tryExec("ROLLBACK");  // fails where SQLite has rolled back by itself: nothing to do
+            throw;
+        }
+    }
+
+    void require_no_transaction(const char* what) const {
+        if (depth > 0) throw std::logic_error(std::string(what) + " inside a transaction");
+    }
+
+    std::recursive_mutex mutex;
+    StoreLock lock;
+    bool is_on_network;
+    std::optional<Connection> connection;
+    int depth = 0;
+    bool is_doomed = false;
+};
+
+ResultStore::ResultStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ResultStore::ResultStore(ResultStore&&) noexcept = default;
+ResultStore::~ResultStore() = default;
+
+ResultStore ResultStore::open(const std::string& path, StoreOptions options) {
+    prepare_file(path, options.mode);
+    return ResultStore(std::make_unique<State>(path, options));
+}
+
+void ResultStore::in_transaction(const std::function<void()>& work) {
+    state_->transaction(work);
+}
+
+const std::string& ResultStore::path() const {
+    return state_->connection->path();
+}
+bool ResultStore::needs_snapshots() const {
+    return state_->is_on_network;
+}
+
+SweepId ResultStore::register_sweep(const std::string& name, const std::string& yaml, const std::string& hash) {
+    SweepId sweep;
+    state_->transaction([&] {
+        Connection& db = *state_->connection;
+        const std::string now = utc_now();
+        db.each(
+            "SELECT hash, yaml, revision FROM sweeps WHERE name = ?",
+            [&](SQLite::Statement& row) {
+                if (text_of(row.getColumn(0)) == hash) return;
+                const nlohmann::json earlier = {{"sweep", name},
+                                                {"hash", row.getColumn(0).getString()},
+                                                {"yaml", row.getColumn(1).getString()},
+                                                {"revision", row.getColumn(2).getInt64()}};
+                record_event(
+                    {"sweep_changed", "sweep " + name + " has another text than before", {}, {}, earlier.dump()});
+            },
+            name);
+        db.run(
+            "INSERT INTO sweeps (name, yaml, hash, revision, created_utc, registered_utc) VALUES (?, ?, ?, 1, ?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET yaml = excluded.yaml, hash = excluded.hash, revision = revision + 1, "
+            "registered_utc = excluded.registered_utc",
+            name, yaml, hash, now, now);
+        sweep.value = static_cast<std::uint64_t>(*db.integer("SELECT sweep_id FROM sweeps WHERE name = ?", name));
+    });
+    return sweep;
+}
+
+std::vector<JobId> ResultStore::upsert_jobs(SweepId sweep, std::span<const JobRow> jobs) {
+    std::vector<JobId> ids;
+    ids.reserve(jobs.size());
+    state_->transaction([&] {
+        Connection& db = *state_->connection;
+        const std::string now = utc_now();
+        const std::int64_t revision = db.integer("SELECT revision FROM sweeps WHERE sweep_id = ?", sweep).value_or(0);
+        for (const JobRow& job : jobs) {
+            const bool is_new =
+                db.run(
+                    "INSERT OR IGNORE INTO jobs (key, train_key, point, group_id, lists_digest, created_utc, spec) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    job.keys.key, job.keys.train_key, job.keys.point, job.keys.group, job.lists_digest, now,
+                    job.spec) > 0;
+            std::int64_t id = db.database().getLastInsertRowid();
+            if (!is_new) {
+                id = db.integer("SELECT job_id FROM jobs WHERE key = ?", job.keys.key).value_or(0);
+                // Where and how long a job runs is outside of its key: the latest word counts until it has run.
+                db.run("UPDATE jobs SET spec = ? WHERE job_id = ? AND state <> 'finished' AND spec <> ?", job.spec, id,
+                       job.spec);
+            }
+            db.run(
+                "INSERT INTO sweep_jobs (sweep_id, job_id, revision) VALUES (?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET revision = excluded.revision, is_stale = 0",
+                sweep, id, revision);
+            ids.push_back({static_cast<std::uint64_t>(id)});
+        }
+        if (revision > 1)
+            db.run(
+                "UPDATE sweep_jobs SET is_stale = 1 WHERE sweep_id = ?1 AND revision < ?2 AND job_id IN (SELECT "
+                "o.job_id "
+                "FROM jobs AS o WHERE o.point IN (SELECT n.point FROM sweep_jobs AS x JOIN jobs AS n USING (job_id) "
+                "WHERE x.sweep_id = ?1 AND x.revision = ?2))",
+                sweep, revision);
+    });
+    return ids;
+}
+
+void ResultStore::record_folds(std::span<const FoldRow> folds) {
+    state_->transaction([&] {
+        for (const FoldRow& f : folds)
+            state_->connection->run("INSERT OR REPLACE INTO folds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                    f.lists_digest, f.data_digest, f.label_set, f.fold, f.k, f.assign, f.seed,
+                                    f.validation, f.is_leaky, f.n_train, f.n_validation, f.n_test, f.path);
+    });
+}
+
+std::unordered_map<std::string, StoredJob> ResultStore::load_states() {
+    const std::lock_guard guard(state_->mutex);
+    Connection& db = *state_->connection;
+    std::unordered_map<std::string, StoredJob> states;
+    states.reserve(static_cast<std::size_t>(db.integer("SELECT count(*) FROM jobs").value_or(0)));
+    db.each("SELECT key, job_id, state, attempts_used, last_outcome, train_key FROM jobs", [&](SQLite::Statement& row) {
+        StoredJob job;
+        job.job.value = static_cast<std::uint64_t>(row.getColumn(1).getInt64());
+        job.state = job_state_from(text_of(row.getColumn(2))).value_or(JobState::kWaiting);
+        job.attempts_used = row.getColumn(3).getInt64();
+        if (!row.isColumnNull(4)) job.last_failure = failure_class_from(text_of(row.getColumn(4)));
+        job.train_key = row.getColumn(5).getString();
+        states.emplace(text_of(row.getColumn(0)), std::move(job));
+    });
+    return states;
+}
+
+std::int64_t ResultStore::requeue_running() {
+    std::int64_t count = 0;
+    state_->transaction([&] {
+        Connection& db = *state_->connection;
+        count = db.run(
+            "UPDATE attempts SET outcome = 'interrupted', ended_utc = ?, message = 'the coordinator ended before the "
+            "attempt did' WHERE outcome IS NULL",
+            utc_now());
+        db.run("UPDATE jobs SET state = 'waiting', last_outcome = 'interrupted' WHERE state = 'running'");
+    });
+    return count;
+}
+
+AttemptIds ResultStore::reserve_attempt_ids(std::uint64_t count) {
+    const std::lock_guard guard(state_->mutex);
+    state_->require_no_transaction("reserve_attempt_ids");
+    AttemptIds ids{{}, count};
+    state_->transaction([&] {
+        Connection& db = *state_->connection;
+        ids.first.value =
+            static_cast<std::uint64_t>(*db.integer("SELECT value FROM counters WHERE name = 'next_attempt_id'"));
+        db.run("UPDATE counters SET value = value + ? WHERE name = 'next_attempt_id'",
+               static_cast<std::int64_t>(count));
+    });
+    return ids;
+}
+
+void ResultStore::record_attempt_started(const AttemptStart& s) {
+    state_->transaction([&] {
+        Connection& db = *state_->connection;
+        db.run(
+            "INSERT INTO attempts (attempt_id, job_id, node, worker, device_kind, device, folder, started_utc, "
+            "log_path, "
+            "log_offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            s.attempt, s.job, s.node, s.worker, s.device_kind, s.device, s.folder, utc_now(), unless_empty(s.log_path),
+            s.log_offset);
+        db.run("UPDATE jobs SET state = 'running' WHERE job_id = ? AND state <> 'finished'", s.job);
+    });
+}
+
+bool ResultStore::record_finished(AttemptId attempt, const JobResult& r, const AttemptEnd& end) {
+    bool is_counted = false;
+    state_->transaction([&] {
+        Connection& db = *state_->connection;
+        const auto job = db.integer("SELECT job_id FROM attempts WHERE attempt_id = ? AND outcome IS NULL", attempt);
+        if (!job) return;
+        is_counted = db.run(
+                         "UPDATE jobs SET state = 'finished', winning_attempt_id = ?, last_outcome = NULL "
+                         "WHERE job_id = ? AND state <> 'finished'",
+                         attempt, *job) > 0;
+        if (!is_counted) {
+            db.run(
+                "UPDATE attempts SET outcome = 'cancelled', ended_utc = ?, seconds = ?, log_length = ?, "
+                "message = 'another attempt had finished the job' WHERE attempt_id = ?",
+                utc_now(), end.seconds, end.log_length, attempt);
+            return;
+        }
+        const auto notes = r.notes.empty() ? std::nullopt : std::optional(nlohmann::json(r.notes).dump());
+        db.run(
+            "UPDATE attempts SET outcome = 'finished', ended_utc = ?, seconds = ?, log_length = ?, n_train = ?, "
+            "n_validation = ?, n_test = ?, n_classes = ?, train_seconds = ?, explain_seconds = ?, is_reused = ?, notes "
+            "= ? "
+            "WHERE attempt_id = ?",
+            utc_now(), end.seconds, end.log_length, r.n_train, r.n_validation, r.n_test, r.n_classes, r.train_seconds,
+            r.explain_seconds, r.is_reused, notes, attempt);
+        insert_result_rows(db, attempt, r);
+    });
+    return is_counted;
+}
+
+bool ResultStore::record_failed(AttemptId attempt, FailureClass failure, const std::string& message, bool is_final,
+                                const AttemptEnd& end) {
+    bool is_counted = false;
+    state_->transaction([&] {
+        Connection& db = *state_->connection;
+        const std::string_view name = to_string(failure);
+        is_counted = db.run(
+                         "UPDATE attempts SET outcome = ?, message = ?, ended_utc = ?, seconds = ?, log_length = ? "
+                         "WHERE attempt_id = ? AND outcome IS NULL",
+                         name, message, utc_now(), end.seconds, end.log_length, attempt) > 0;
+        if (!is_counted) return;
+        db.run(
+            "UPDATE jobs SET state = ?, last_outcome = ?, attempts_used = attempts_used + ? "
+            "WHERE job_id = (SELECT job_id FROM attempts WHERE attempt_id = ?) AND state <> 'finished'",
+            to_string(state_after(failure, is_final)), name, counts_against_job(failure), attempt);
+    });
+    return is_counted;
+}
+
+bool ResultStore::set_state(JobId job, JobState state) {
+    if (state == JobState::kFinished || state == JobState::kRunning)
+        throw std::logic_error("only an attempt makes a job running or finished");
+    std::int64_t changed = 0;
+    state_->transaction([&] {
+        changed = state_->connection->run(
+            "UPDATE jobs SET state = ?2, attempts_used = iif(?2 = 'waiting', 0, attempts_used) WHERE job_id = ?1 "
+            "AND state <> 'finished' AND NOT EXISTS (SELECT 1 FROM attempts AS a WHERE a.job_id = ?1 AND a.outcome IS "
+            "NULL)",
+            job, to_string(state));
+    });
+    return changed > 0;
+}
+
+void ResultStore::record_event(const Event& event) {
+    state_->transaction([&] {
+        const auto some = [](auto id) { return id ? std::optional(id) : std::nullopt; };
+        state_->connection->run(
+            "INSERT INTO events (at_utc, kind, job_id, attempt_id, message, detail) VALUES (?, ?, ?, ?, ?, ?)",
+            utc_now(), event.kind, some(event.job), some(event.attempt), event.message, unless_empty(event.detail));
+    });
+}
+
+std::optional<TrainedModel> ResultStore::find_trained_model(const std::string& train_key) {
+    const std::lock_guard guard(state_->mutex);
+    std::optional<TrainedModel> model;
+    state_->connection->each(
+        "SELECT t.folder || '/' || a.path, a.digest, a.size_bytes FROM jobs AS j "
+        "JOIN attempts AS t ON t.attempt_id = j.winning_attempt_id JOIN artifacts AS a ON a.attempt_id = t.attempt_id "
+        "WHERE j.train_key = ? AND j.state = 'finished' AND a.kind = 'model' ORDER BY t.attempt_id DESC LIMIT 1",
+        [&](SQLite::Statement& row) {
+            model = {row.getColumn(0).getString(), row.getColumn(1).getString(), row.getColumn(2).getInt64()};
+        },
+        train_key);
+    return model;
+}
+
+void ResultStore::write_copy(const std::string& path) {
+    const std::lock_guard guard(state_->mutex);
+    state_->require_no_transaction("write_copy");
+    const std::string temporary = path + ".partial";
+    std::filesystem::remove(temporary);
+    create_private_file(temporary);
+    state_->connection->run("VACUUM INTO ?", temporary);
+    sync_file(temporary);
+    std::error_code error;
+    std::filesystem::rename(temporary, path, error);
+    if (error) throw FileError(path, error.value(), "rename the copy");
+    sync_folder(std::filesystem::absolute(path).parent_path());
+}
+
+std::string utc_now() {
+    using namespace std::chrono;
+    const auto now = floor<milliseconds>(system_clock::now());
+    const std::time_t seconds = system_clock::to_time_t(floor<std::chrono::seconds>(now));
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", parts, now.time_since_epoch().count() % 1000);
+}
+
+}  // namespace leadsweep

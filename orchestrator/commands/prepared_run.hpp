@@ -1,0 +1,32 @@
+// From a plan and the database to what the coordinator needs: which jobs have something left to do, with the files that
+// their workers read.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "orchestrator/commands/command.hpp"
+#include "orchestrator/coordinator/coordinator.hpp"
+#include "orchestrator/plan/plan.hpp"
+#include "orchestrator/store/result_store.hpp"
+
+namespace leadsweep {
+
+struct PreparedRun {
+    std::vector<RunJob> jobs;  ///< those with something left to do; refer to the plan
+    std::vector<RunPack> packs;
+    std::size_t done_before = 0;
+    std::size_t failed_before = 0;  ///< ended for good in earlier runs and not to be tried again
+};
+
+/// Registers sweep, jobs and folds, and writes the lists and catalogues that workers need below `<work>`. Jobs that failed
+/// in earlier runs with a class in `retry` are forgiven and run again ("all": every class). Throws StoreError, FileError.
+PreparedRun prepare_run(const Plan& plan, const std::string& yaml, const Places& places, ResultStore& store,
+                        const std::set<std::string>& retry);
+
+/// What sets a job apart from the others of its sweep: "fold 2, loss bce, sampling_hz 100".
+std::string label_of(const JobSpec& spec, const std::vector<AxisCount>& axes);
+
+}  // namespace leadsweep

@@ -1,0 +1,231 @@
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "orchestrator/commands/command.hpp"
+#include "orchestrator/commands/prepared_run.hpp"
+#include "orchestrator/commands/survey.hpp"
+#include "orchestrator/launch/mpirun.hpp"
+#include "orchestrator/launch/supervisor.hpp"
+#include "orchestrator/transport/mpi_world.hpp"
+#include "shared/core/files.hpp"
+#include "shared/core/log.hpp"
+#include "shared/core/text.hpp"
+
+namespace leadsweep {
+namespace {
+
+struct RunOptions {
+    std::string sweep;
+    std::vector<std::string> set;
+    std::vector<std::string> retry;
+    Places places;
+    int ranks = 0;
+    int threads = 1;
+    int workers = 0;
+    bool is_quiet = false;
+    SchedulerSettings scheduling;
+    double supervisor_timeout_s = 3;
+    std::vector<std::string> arguments;  ///< of this process, to start it again under mpirun
+};
+
+/// The supervisor of this rank on a thread of its own.
+class SupervisorThread {
+public:
+    SupervisorThread(SupervisorSettings settings, Spawner& spawner, SupervisorMail& mail)
+        : supervisor_(std::move(settings), spawner, mail), thread_([this] {
+              supervisor_.run();
+              is_over_ = true;
+          }) {}
+    ~SupervisorThread() { thread_.join(); }
+    SupervisorThread(const SupervisorThread&) = delete;
+    SupervisorThread& operator=(const SupervisorThread&) = delete;
+    bool is_over() const { return is_over_; }
+
+private:
+    Supervisor supervisor_;
+    std::atomic<bool> is_over_ = false;
+    std::thread thread_;
+};
+
+/// Devices of this rank: those of its host, shared with the other ranks there. Collective under MPI: a rank that finds no
+/// devices takes part all the same, and says why.
+std::vector<Device> own_devices(const RunOptions& options, const Places& places, Spawner& spawner, MpiWorld* world) {
+    std::vector<Device> devices;
+    std::exception_ptr problem;
+    try {
+        require_writable_folder(places.scratch);
+        devices = discover_devices(spawner, places.worker, options.threads, places.scratch);
+    } catch (const Error&) {
+        problem = std::current_exception();
+    }
+    if (world) {
+        std::vector<std::string> visible;
+        for (const Device& device : devices) visible.push_back(device.uuid);
+        const auto own = world->share_devices(host_name(), visible);
+        std::erase_if(devices, [&](const Device& device) {
+            return std::find(own.begin(), own.end(), device.uuid) == own.end();
+        });
+    }
+    if (problem && (!world || world->rank() == 0)) std::rethrow_exception(problem);
+    if (problem) {
+        try {
+            std::rethrow_exception(problem);
+        } catch (const Error& error) {
+            log::error("rank {} on {} takes no part: {}", world->rank(), host_name(), error.what());
+        }
+    }
+    if (options.workers > 0 && devices.size() > static_cast<std::size_t>(options.workers))
+        devices.resize(static_cast<std::size_t>(options.workers));
+    return devices;
+}
+
+SupervisorSettings supervisor_settings(const RunOptions& options, const Places& places, std::vector<Device> devices,
+                                       std::uint32_t rank) {
+    SupervisorSettings settings;
+    settings.worker_program = places.worker;
+    settings.devices = std::move(devices);
+    settings.threads = options.threads;
+    settings.node = host_name();
+    settings.log_folder = places.scratch + "/logs";
+    settings.rank = rank;
+    return settings;
+}
+
+void say_what_is_planned(const Plan& plan, const PreparedRun& run) {
+    for (const auto& note : plan.notes) log::info("{}", note);
+    log::info("{}: {} jobs in {} groups: {} to do, {} done before{}", plan.sweep_name, plan.jobs.size(), plan.groups,
+              run.jobs.size(), run.done_before,
+              run.failed_before ? fmt::format(", {} failed before (--retry all tries them again)", run.failed_before) : "");
+}
+
+/// Rank 0: plans, then coordinates. `start_supervisor` is called once there is something to do.
+int coordinate(const RunOptions& options, const Places& places, Spawner& spawner, MpiWorld* world, SupervisorMail& mail,
+               const std::function<std::unique_ptr<SupervisorThread>()>& start_supervisor) {
+    const SweepSpec sweep = load_sweep_file(options.sweep, options.set);
+    require_writable_folder(std::filesystem::path(places.db).parent_path());
+    require_writable_folder(places.work);
+    const Plan plan = make_plan(sweep, catalogue_provider(places, spawner));
+    ResultStore store = ResultStore::open(places.db);
+    PreparedRun run = prepare_run(plan, read_file(options.sweep), places, store, {options.retry.begin(), options.retry.end()});
+    say_what_is_planned(plan, run);
+    for (RunJob& job : run.jobs) job.label = label_of(*job.spec, plan.axes);
+    const std::size_t to_do = run.jobs.size();
+    const auto transport = world ? world->make_transport(mail) : std::make_unique<LoopbackTransport>(mail);
+    int code = kExitDone;
+    if (to_do == 0) {
+        for (std::uint32_t rank = 1; rank < transport->size(); ++rank) transport->send(rank, StopSupervisor{});
+        (void)transport->receive(std::chrono::milliseconds(1));
+    } else {
+        const auto supervisor = start_supervisor();
+        const auto view = make_progress_view(options.is_quiet);
+        CoordinatorSettings settings;
+        settings.sweep_name = plan.sweep_name;
+        settings.work_folder = places.work;
+        settings.scheduling = options.scheduling;
+        settings.supervisor_timeout_s = options.supervisor_timeout_s;
+        try {
+            Coordinator coordinator(std::move(run.jobs), std::move(run.packs), settings, store, *transport, *view);
+            code = coordinator.run();
+        } catch (...) {
+            mail.to_supervisor.push(StopSupervisor{true});
+            throw;
+        }
+    }
+    if (run.failed_before > 0 && code == kExitDone) code = kExitSomeFailed;
+    log::info("{}: {}; see: leadsweep table --db {}", plan.sweep_name,
+              to_do == 0 ? "nothing to do" : (code == kExitDone ? "complete" : "not complete"), places.db);
+    return code;
+}
+
+int run_as_rank(const RunOptions& options) {
+    const Places places = resolve_places(options.places);
+    Spawner spawner;
+    std::unique_ptr<MpiWorld> world;
+    if (is_under_mpi_launcher()) world = std::make_unique<MpiWorld>();
+    const std::uint32_t rank = world ? world->rank() : 0;
+    if (world && world->size() > 1) log::set_up(fmt::format("rank {}", rank), log::Level::kInfo);
+    const auto devices = own_devices(options, places, spawner, world.get());
+    SupervisorMail mail;
+    const auto start_supervisor = [&] {
+        return std::make_unique<SupervisorThread>(supervisor_settings(options, places, devices, rank), spawner, mail);
+    };
+    if (rank > 0) {
+        const auto supervisor = start_supervisor();
+        world->relay(mail, [&] { return supervisor->is_over(); });
+        return kExitDone;
+    }
+    if (world && world->size() > 1 && !std::getenv(kExitFileVariable))
+        log::warning("under plain mpirun a dead rank ends all ranks; nothing is lost, and the same command goes on. "
+                     "`leadsweep run --ranks N` outlives it");
+    try {
+        return coordinate(options, places, spawner, world.get(), mail, start_supervisor);
+    } catch (...) {
+        if (world) {
+            const auto transport = world->make_transport(mail);
+            for (std::uint32_t other = 1; other < world->size(); ++other) transport->send(other, StopSupervisor{true});
+            for (int i = 0; i < 20; ++i) (void)transport->receive(std::chrono::milliseconds(10));
+        }
+        throw;
+    }
+}
+
+int run(const RunOptions& options) {
+    if (options.ranks > 0 && !is_under_mpi_launcher()) {
+        const Places places = resolve_places(options.places);
+        (void)load_sweep_file(options.sweep, options.set);  // bad input is told before anything starts
+        require_writable_folder(places.work);
+        return run_under_mpirun(options.ranks, options.arguments, fmt::format("{}/exit.{}", places.work, ::getpid()));
+    }
+    return run_as_rank(options);
+}
+
+/// Rank 0 leaves its exit code where `--ranks` looks for it.
+void leave_exit_code(int code) {
+    const char* path = std::getenv(kExitFileVariable);
+    const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
+    if (path && (!rank || std::string(rank) == "0")) write_file_durably(path, std::to_string(code));
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& app, int& exit_code) {
+    auto options = std::make_shared<RunOptions>();
+    CLI::App* command = app.add_subcommand("run", "run a sweep, or go on with it");
+    command->add_option("SWEEP", options->sweep, "sweep file (YAML)")->required();
+    command->add_option("--set", options->set, "key=value that overrides the sweep file's base; may be repeated");
+    add_place_options(*command, options->places);
+    command->add_option("--ranks", options->ranks, "run on so many MPI ranks, started here by mpirun");
+    command->add_option("--threads", options->threads, "cores of one CPU device")->capture_default_str();
+    command->add_option("--workers", options->workers, "at most so many workers a rank [all devices]");
+    command->add_option("--retry", options->retry, "run jobs again that failed before with this class, or `all`");
+    command->add_flag("--quiet", options->is_quiet, "no progress");
+    command->add_option("--hung-after", options->scheduling.phase_timeout_s, "seconds without progress")->capture_default_str();
+    command->add_option("--rank-timeout", options->supervisor_timeout_s, "seconds of silence after which a rank is lost")
+        ->capture_default_str();
+    command->add_option("--breaker", options->scheduling.breaker_limit, "stop after so many equal failures in a row; 0: never")
+        ->capture_default_str();
+    command->footer(
+        "Examples:\n  leadsweep run sweeps/demo.yaml\n  leadsweep run sweeps/real_small.yaml --set data.records=/data/ecg\n"
+        "  leadsweep run sweeps/demo.yaml --ranks 4\n  mpirun -n 4 leadsweep run sweeps/demo.yaml\n"
+        "Ctrl-C once: checkpoints are written, the same command goes on from there. Twice: stops at once.");
+    command->callback([options, &exit_code, &app] {
+        for (const std::string& argument : app.remaining_for_passthrough()) options->arguments.push_back(argument);
+        try {
+            exit_code = run(*options);
+        } catch (const InputError&) {
+            leave_exit_code(kExitBadInput);
+            throw;
+        } catch (...) {
+            leave_exit_code(kExitInternal);
+            throw;
+        }
+        leave_exit_code(exit_code);
+    });
+}
+
+}  // namespace leadsweep

@@ -1,0 +1,16 @@
+// People's own SQL questions, answered as a table. Reading only.
+#pragma once
+
+#include <string>
+
+#include "orchestrator/report/table.hpp"
+#include "orchestrator/store/read_store.hpp"
+
+namespace leadsweep {
+
+/// The answer to one SELECT. Throws InputError where the statement writes, is no SQL, or the file is no database.
+Table query_table(const ReadStore& store, const std::string& sql);
+/// The same from a file, rendered.
+std::string run_query(const std::string& path, const std::string& sql, TableFormat format);
+
+}  // namespace leadsweep

@@ -1,0 +1,58 @@
+// Which jobs a table or map is about: one sweep, narrowed by settings. Stale jobs are never among them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "orchestrator/store/read_store.hpp"
+
+namespace leadsweep {
+
+struct JobFilter {
+    std::string sweep;  ///< name; "" takes the one registered last
+    /// Settings as key and shown value: ("sampling_hz", "75"). The same key twice: either value.
+    std::vector<std::pair<std::string, std::string>> where = {};
+};
+
+/// "key=value" of a command line. Throws InputError.
+std::pair<std::string, std::string> where_from(std::string_view text);
+
+struct SelectedGroup {
+    std::string group_id;
+    std::map<std::string, std::string> settings;  ///< dotted path to shown value; `fold` is the job's
+};
+
+struct SelectedJob {
+    std::int64_t job_id = 0;
+    std::size_t group = 0;  ///< index into Selection::groups
+    std::string fold;
+    std::string state;
+    bool is_leaky = false;
+    std::int64_t attempt_id = 0;  ///< of the result; 0 if not finished
+    std::string device_kind;      ///< of that attempt
+};
+
+struct Selection {
+    std::string sweep;
+    std::int64_t sweep_id = 0;
+    std::vector<SelectedGroup> groups;  ///< in file order
+    std::vector<SelectedJob> jobs;      ///< in file order
+    std::vector<std::string> notes;     ///< which sweep was taken, what was left out
+
+    /// The setting of one job, `fold` included. Throws InputError with the nearest key where there is none such.
+    const std::string& setting(const SelectedJob& job, const std::string& key) const;
+    /// Settings that differ between the groups; resources.* never count.
+    std::vector<std::string> varying_keys() const;
+};
+
+/// Throws InputError where there is no such sweep or key, or no job is left.
+Selection select_jobs(const ReadStore& store, const JobFilter& filter);
+
+/// A value of a job's spec as shown and compared: 500.0 as "500", a list as "[40, 20, 10]".
+bool is_same_value(const std::string& shown, const std::string& wanted);
+
+}  // namespace leadsweep

@@ -30,7 +30,6 @@ struct RunOptions {
     bool is_quiet = false;
     SchedulerSettings scheduling;
     double supervisor_timeout_s = 3;
-    std::vector<std::string> arguments;  ///< of this process, to start it again under mpirun
 };
 
 /// The supervisor of this rank on a thread of its own.
@@ -174,12 +173,29 @@ int run_as_rank(const RunOptions& options) {
     }
 }
 
+/// The arguments of this process without --ranks.
+std::vector<std::string> arguments_of_a_rank() {
+    auto arguments = split(read_file("/proc/self/cmdline"), '\0');
+    arguments.pop_back();
+    arguments.front() = std::filesystem::read_symlink("/proc/self/exe").string();
+    for (auto argument = arguments.begin(); argument != arguments.end();) {
+        const bool has_value_apart = *argument == "--ranks";
+        if (!has_value_apart && !argument->starts_with("--ranks=")) {
+            ++argument;
+            continue;
+        }
+        argument = arguments.erase(argument);
+        if (has_value_apart && argument != arguments.end()) argument = arguments.erase(argument);
+    }
+    return arguments;
+}
+
 int run(const RunOptions& options) {
     if (options.ranks > 0 && !is_under_mpi_launcher()) {
         const Places places = resolve_places(options.places);
         (void)load_sweep_file(options.sweep, options.set);  // bad input is told before anything starts
         require_writable_folder(places.work);
-        return run_under_mpirun(options.ranks, options.arguments, fmt::format("{}/exit.{}", places.work, ::getpid()));
+        return run_under_mpirun(options.ranks, arguments_of_a_rank(), fmt::format("{}/exit.{}", places.work, ::getpid()));
     }
     return run_as_rank(options);
 }
@@ -213,8 +229,7 @@ void add_run_command(CLI::App& app, int& exit_code) {
         "Examples:\n  leadsweep run sweeps/demo.yaml\n  leadsweep run sweeps/real_small.yaml --set data.records=/data/ecg\n"
         "  leadsweep run sweeps/demo.yaml --ranks 4\n  mpirun -n 4 leadsweep run sweeps/demo.yaml\n"
         "Ctrl-C once: checkpoints are written, the same command goes on from there. Twice: stops at once.");
-    command->callback([options, &exit_code, &app] {
-        for (const std::string& argument : app.remaining_for_passthrough()) options->arguments.push_back(argument);
+    command->callback([options, &exit_code] {
         try {
             exit_code = run(*options);
         } catch (const InputError&) {

@@ -1,0 +1,40 @@
+// leadsweep: the command line. Each command lies in a file of its own in commands/.
+#include <cstdio>
+#include <exception>
+
+#include <fmt/format.h>
+
+#include "orchestrator/commands/command.hpp"
+#include "shared/core/errors.hpp"
+#include "shared/core/log.hpp"
+
+int main(int count, char** arguments) {
+    using namespace leadsweep;
+    CLI::App app{"leadsweep runs experiment sweeps for 12-lead ECG classifiers.", "leadsweep"};
+    app.set_version_flag("--version", LEADSWEEP_VERSION);
+    app.require_subcommand(1);
+    app.footer("Exit codes: 0 done, 1 some jobs failed, 2 bad input, 3 interrupted but resumable, 4 internal error.\n"
+               "`leadsweep COMMAND --help` tells more.");
+    int exit_code = kExitDone;
+    add_run_command(app, exit_code);
+    add_plan_command(app, exit_code);
+    add_data_command(app, exit_code);
+    add_table_command(app, exit_code);
+    add_map_command(app, exit_code);
+    add_query_command(app, exit_code);
+    try {
+        app.parse(count, arguments);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? kExitDone : kExitBadInput;
+    } catch (const InputError& error) {
+        for (const auto& problem : error.problems()) fmt::print(stderr, "leadsweep: {}\n", problem);
+        return kExitBadInput;
+    } catch (const FileError& error) {
+        fmt::print(stderr, "leadsweep: {}\n", error.what());
+        return kExitBadInput;
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "leadsweep: {}\n", error.what());
+        return kExitInternal;
+    }
+    return exit_code;
+}

@@ -1,0 +1,72 @@
+// leadsweep-worker: one device's worth of work. Started by a supervisor; `devices` and `survey` are single questions.
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "shared/core/log.hpp"
+#include "shared/core/text.hpp"
+#include "shared/job/semantics.hpp"
+#include "worker/dataset/survey.hpp"
+#include "worker/devices.hpp"
+#include "worker/job_runner.hpp"
+#include "worker/train/process.hpp"
+
+namespace {
+
+using namespace leadsweep;
+
+int print_devices(int threads) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const Device& d : list_devices(threads))
+        list.push_back({{"kind", d.kind}, {"uuid", d.uuid}, {"name", d.name}, {"cores", d.cores}, {"memory_bytes", d.memory_bytes}});
+    std::cout << list.dump() << std::endl;
+    return kExitDone;
+}
+
+int serve(const std::string& uuid, const std::string& core_list) {
+    std::vector<int> cores;
+    for (const auto& core : split(core_list, ','))
+        if (!core.empty()) cores.push_back(std::stoi(core));
+    const Device device = take_device(uuid, cores);
+    prepare_process_for_training(cores.empty() ? 1 : static_cast<int>(cores.size()));
+    log::info("worker {} on {} ({}); {}", ::getpid(), device.uuid, device.name, describe_build());
+    Session session(3, 4);
+    session.tell(Hello{kProtocolVersion,
+                       describe_build(),
+                       {semantics::kPreparation, semantics::kModel, semantics::kTraining, semantics::kMetrics, semantics::kExplain},
+                       device,
+                       ::getpid()});
+    JobRunner runner(session);
+    while (const auto work = session.next()) std::visit([&](const auto& command) { runner.run(command); }, *work);
+    return kExitDone;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) try {
+    CLI::App app{"leadsweep-worker computes on one device; leadsweep starts it.", "leadsweep-worker"};
+    app.require_subcommand(1);
+    app.set_version_flag("--version", fmt::format("leadsweep-worker {}, {}", LEADSWEEP_VERSION, describe_build()));
+    int threads = 1;
+    std::string uuid, cores, request, out;
+    auto* devices = app.add_subcommand("devices", "list the devices of this machine as JSON");
+    devices->add_option("--threads", threads, "cores of one CPU device");
+    auto* worker = app.add_subcommand("serve", "take commands on descriptor 3, tell facts on descriptor 4");
+    worker->add_option("--device", uuid, "id of the device, as `devices` lists it")->required();
+    worker->add_option("--cores", cores, "cores of a CPU device, separated by commas");
+    auto* survey = app.add_subcommand("survey", "tell what is in the records that a request file names");
+    survey->add_option("REQUEST", request)->required();
+    survey->add_option("--out", out, "catalogue to write")->required();
+    CLI11_PARSE(app, count, arguments);
+    if (*devices) return print_devices(threads);
+    if (*worker) return serve(uuid, cores);
+    return run_survey(request, out);
+} catch (const leadsweep::InputError& error) {
+    std::cerr << "leadsweep-worker: " << error.what() << std::endl;
+    return leadsweep::kExitBadInput;
+} catch (const std::exception& error) {
+    std::cerr << "leadsweep-worker: " << error.what() << std::endl;
+    return leadsweep::kExitInternal;
+}

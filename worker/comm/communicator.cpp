@@ -26,7 +26,9 @@ public:
 
 }  // namespace
 
-std::unique_ptr<Communicator> make_local_communicator() { return std::make_unique<LocalCommunicator>(); }
+std::unique_ptr<Communicator> make_local_communicator() {
+    return std::make_unique<LocalCommunicator>();
+}
 
 std::unique_ptr<GangHost> open_gang(const torch::Device& device, const std::string& host) {
     return device.is_cuda() ? open_nccl_gang(device) : open_tcp_gang(host);

@@ -1,5 +1,5 @@
-// Collective operations among the workers of one job: what data-parallel training needs, whatever carries it (nothing for
-// one worker, TCP on CPUs, NCCL on GPUs). It is no channel between workers and coordinator: those speak over pipes.
+// Collective operations among the workers of one job: what data-parallel training needs, whatever carries it (nothing
+// for one worker, TCP on CPUs, NCCL on GPUs). It is no channel between workers and coordinator: those speak over pipes.
 #pragma once
 
 #include <chrono>
@@ -20,8 +20,9 @@ public:
 };
 
 /// One member's end of a group. Every collective must be called by all ranks, in the same order and with equal shapes
-/// and types; each throws CommError on every rank as soon as one of them is gone. Only abort() may be called from
-/// another thread.
+/// and types; each throws CommError on every rank as soon as one of them is gone. Over NCCL, collectives on tensors of
+/// the GPU are only queued: that they failed is told by the next one, by barrier() at the latest. Tensors of the host
+/// are always complete on return. Only abort() may be called from another thread.
 class Communicator {
 public:
     virtual ~Communicator() = default;
@@ -46,7 +47,8 @@ public:
 /// The group of one: every collective is done already.
 std::unique_ptr<Communicator> make_local_communicator();
 
-/// Where a gang meets, and the secret that lets a member in. `address` is "host:port" (TCP) or an NCCL id in hexadecimal.
+/// Where a gang meets, and the secret that lets a member in. `address` is "host:port" (TCP) or an NCCL id in
+/// hexadecimal.
 struct MeetingPoint {
     std::string address;
     std::string token;

@@ -74,12 +74,18 @@ const NcclFunctions& nccl() {
 
 ncclDataType_t nccl_type_of(const torch::Tensor& tensor) {
     switch (tensor.scalar_type()) {
-        case torch::kFloat32: return ncclFloat32;
-        case torch::kFloat64: return ncclFloat64;
-        case torch::kInt64: return ncclInt64;
-        case torch::kInt32: return ncclInt32;
-        case torch::kUInt8: return ncclUint8;
-        default: throw CommError("NCCL: this element type is not moved");
+        case torch::kFloat32:
+            return ncclFloat32;
+        case torch::kFloat64:
+            return ncclFloat64;
+        case torch::kInt64:
+            return ncclInt64;
+        case torch::kInt32:
+            return ncclInt32;
+        case torch::kUInt8:
+            return ncclUint8;
+        default:
+            throw CommError("NCCL: this element type is not moved");
     }
 }
 
@@ -87,7 +93,8 @@ ncclDataType_t nccl_type_of(const torch::Tensor& tensor) {
 /// collectives that do not end, and aborts the communicator, which also ends the kernels that wait for a lost peer.
 class NcclCommunicator final : public Communicator {
 public:
-    NcclCommunicator(torch::Device device, const ncclUniqueId& id, int rank, int size, std::chrono::milliseconds patience)
+    NcclCommunicator(torch::Device device, const ncclUniqueId& id, int rank, int size,
+                     std::chrono::milliseconds patience)
         : device_(device), rank_(rank), size_(size), last_done_(cudaEventDisableTiming) {
         const c10::cuda::CUDAGuard guard(device_);
         ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
@@ -112,25 +119,25 @@ public:
     int size() const override { return size_; }
 
     void all_reduce_sum_(torch::Tensor& tensor) override {
-        auto moved = tensor.detach().contiguous();
+        auto moved = tensor.detach().to(device_).contiguous();
         enqueue("all-reduce", [&](cudaStream_t stream) {
-            return nccl().all_reduce(moved.const_data_ptr(), moved.mutable_data_ptr(), count_of(moved), nccl_type_of(moved),
-                                     ncclSum, comm_, stream);
+            return nccl().all_reduce(moved.const_data_ptr(), moved.mutable_data_ptr(), count_of(moved),
+                                     nccl_type_of(moved), ncclSum, comm_, stream);
         });
-        if (!moved.is_same(tensor)) tensor.detach().copy_(moved);
+        copy_back(moved, tensor);
     }
 
     void broadcast_(torch::Tensor& tensor, int root) override {
-        auto moved = tensor.detach().contiguous();
+        auto moved = tensor.detach().to(device_).contiguous();
         enqueue("broadcast", [&](cudaStream_t stream) {
-            return nccl().broadcast(moved.const_data_ptr(), moved.mutable_data_ptr(), count_of(moved), nccl_type_of(moved),
-                                    root, comm_, stream);
+            return nccl().broadcast(moved.const_data_ptr(), moved.mutable_data_ptr(), count_of(moved),
+                                    nccl_type_of(moved), root, comm_, stream);
         });
-        tensor.detach().copy_(moved);
+        copy_back(moved, tensor);
     }
 
     torch::Tensor all_gather(const torch::Tensor& tensor) override {
-        const auto moved = tensor.detach().contiguous();
+        const auto moved = tensor.detach().to(device_).contiguous();
         std::vector<std::int64_t> shape{size_};
         shape.insert(shape.end(), moved.sizes().begin(), moved.sizes().end());
         auto gathered = torch::empty(shape, moved.options());
@@ -138,6 +145,9 @@ public:
             return nccl().all_gather(moved.const_data_ptr(), gathered.mutable_data_ptr(), count_of(moved),
                                      nccl_type_of(moved), comm_, stream);
         });
+        if (tensor.device() == device_) return gathered;
+        gathered = gathered.to(tensor.device());
+        throw_if_ended();
         return gathered;
     }
 
@@ -155,6 +165,13 @@ public:
 
 private:
     static std::size_t count_of(const torch::Tensor& tensor) { return static_cast<std::size_t>(tensor.numel()); }
+
+    /// A tensor that lies on the host was moved by a copy; reading that back waits, and may have waited for nothing.
+    void copy_back(const torch::Tensor& moved, torch::Tensor& tensor) {
+        if (moved.const_data_ptr() == tensor.const_data_ptr()) return;
+        tensor.detach().copy_(moved);
+        if (tensor.device() != device_) throw_if_ended();
+    }
 
     template <class Collective>
     void enqueue(const char* name, Collective&& collective) {
@@ -183,8 +200,8 @@ private:
             if (asked != ncclSuccess) result = asked;
         }
         if (result != ncclSuccess)
-            throw CommError(fmt::format("NCCL: {} of rank {} of {}: {}", what, rank_, size_,
-                                        nccl().get_error_string(result)));
+            throw CommError(
+                fmt::format("NCCL: {} of rank {} of {}: {}", what, rank_, size_, nccl().get_error_string(result)));
     }
 
     void watch(const std::stop_token& stop) {
@@ -198,8 +215,8 @@ private:
             const ncclResult_t asked = nccl().comm_get_async_error(comm_, &state);
             if (asked != ncclSuccess) state = asked;
             const bool is_broken = state != ncclSuccess && state != ncclInProgress;
-            const bool is_stuck = last_done_.isCreated() && !last_done_.query() &&
-                                  Clock::now() - last_started_ > kCollectivePatience;
+            const bool is_stuck =
+                last_done_.isCreated() && !last_done_.query() && Clock::now() - last_started_ > kCollectivePatience;
             if (!is_broken && !is_stuck) continue;
             why_ended_ = is_stuck ? "NCCL: a collective did not end in time: a peer is gone or stuck"
                                   : fmt::format("NCCL: {}", nccl().get_error_string(state));
@@ -238,7 +255,8 @@ std::string to_hex(const ncclUniqueId& id) {
 ncclUniqueId from_hex(const std::string& text) {
     ncclUniqueId id{};
     if (text.size() != 2 * sizeof id.internal)
-        throw CommError(fmt::format("NCCL: an id of {} hexadecimal digits, expected {}", text.size(), 2 * sizeof id.internal));
+        throw CommError(
+            fmt::format("NCCL: an id of {} hexadecimal digits, expected {}", text.size(), 2 * sizeof id.internal));
     for (std::size_t i = 0; i < sizeof id.internal; ++i)
         id.internal[i] = static_cast<char>(std::stoi(text.substr(2 * i, 2), nullptr, 16));
     return id;
@@ -262,7 +280,9 @@ private:
 
 }  // namespace
 
-std::unique_ptr<GangHost> open_nccl_gang(const torch::Device& device) { return std::make_unique<NcclGangHost>(device); }
+std::unique_ptr<GangHost> open_nccl_gang(const torch::Device& device) {
+    return std::make_unique<NcclGangHost>(device);
+}
 
 std::unique_ptr<Communicator> join_nccl_gang(const torch::Device& device, const MeetingPoint& where, int rank, int size,
                                              std::chrono::milliseconds patience) {

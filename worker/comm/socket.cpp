@@ -36,7 +36,9 @@ int new_descriptor() {
 
 /// A peer whose node is gone sends nothing, not even an end: keep-alive finds it.
 void tune(int descriptor) {
-    const auto set = [&](int level, int option, int value) { ::setsockopt(descriptor, level, option, &value, sizeof value); };
+    const auto set = [&](int level, int option, int value) {
+        ::setsockopt(descriptor, level, option, &value, sizeof value);
+    };
     set(IPPROTO_TCP, TCP_NODELAY, 1);
     set(SOL_SOCKET, SO_KEEPALIVE, 1);
     set(IPPROTO_TCP, TCP_KEEPIDLE, 5);
@@ -46,7 +48,8 @@ void tune(int descriptor) {
 }
 
 int milliseconds_until(Deadline deadline) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     return static_cast<int>(std::clamp<std::int64_t>(left.count() + 1, 0, 1'000'000));
 }
 
@@ -78,7 +81,8 @@ Socket Socket::connect_to(const std::string& where, Deadline deadline) {
     for (;;) {
         Socket made(new_descriptor(), "rank 0 at " + where);
         int error = 0;
-        if (::connect(made.descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) error = errno;
+        if (::connect(made.descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+            error = errno;
         if (error == EINPROGRESS) {
             made.wait_for(POLLOUT, deadline);
             socklen_t length = sizeof error;
@@ -164,6 +168,8 @@ void Socket::shut_down() const noexcept {
     if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
 }
 
-void Socket::fail(const std::string& what) const { throw CommError(fmt::format("gang: {} {}", peer_, what)); }
+void Socket::fail(const std::string& what) const {
+    throw CommError(fmt::format("gang: {} {}", peer_, what));
+}
 
 }  // namespace leadsweep

@@ -1,4 +1,5 @@
-// A connected or listening TCP socket that waits with a deadline. It moves bytes; what they mean is the caller's matter.
+// A connected or listening TCP socket that waits with a deadline. It moves bytes; what they mean is the caller's
+// matter.
 #pragma once
 
 #include <atomic>

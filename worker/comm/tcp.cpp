@@ -55,7 +55,8 @@ Greeting greeting_of(const std::string& token, int rank, int size) {
     greeting.rank = rank;
     greeting.size = size;
     if (token.size() != greeting.token.size())
-        throw CommError(fmt::format("gang: the token has {} characters, expected {}", token.size(), greeting.token.size()));
+        throw CommError(
+            fmt::format("gang: the token has {} characters, expected {}", token.size(), greeting.token.size()));
     std::copy(token.begin(), token.end(), greeting.token.begin());
     return greeting;
 }
@@ -84,7 +85,7 @@ public:
                 send(peers_.front(), local);
                 receive(peers_.front(), local);
             }
-            if (!local.is_same(tensor)) tensor.detach().copy_(local);
+            copy_back(local, tensor);
         });
     }
 
@@ -99,7 +100,7 @@ public:
                 if (root != 0) receive(peers_.at(static_cast<std::size_t>(root) - 1), local);
                 for (const auto& peer : peers_) send(peer, local);
             }
-            tensor.detach().copy_(local);
+            copy_back(local, tensor);
         });
     }
 
@@ -159,13 +160,17 @@ private:
                 peers_[peer].receive_all(&theirs, sizeof theirs, deadline_);
                 if (!(theirs == mine))
                     throw CommError(fmt::format(
-                        "gang: rank {} is in collective {} (kind {}, {} bytes), rank 0 in {} (kind {}, {} bytes)", peer + 1,
-                        theirs.sequence, static_cast<int>(theirs.operation), theirs.size_bytes, mine.sequence,
+                        "gang: rank {} is in collective {} (kind {}, {} bytes), rank 0 in {} (kind {}, {} bytes)",
+                        peer + 1, theirs.sequence, static_cast<int>(theirs.operation), theirs.size_bytes, mine.sequence,
                         static_cast<int>(mine.operation), mine.size_bytes));
             }
         } else {
             peers_.front().send_all(&mine, sizeof mine, deadline_);
         }
+    }
+
+    static void copy_back(const torch::Tensor& local, torch::Tensor& tensor) {
+        if (local.const_data_ptr() != tensor.const_data_ptr()) tensor.detach().copy_(local);
     }
 
     void send(const Socket& peer, const torch::Tensor& tensor) const {
@@ -200,7 +205,8 @@ public:
         while (taken < seats.size()) {
             auto newcomer = listener_.accept_until(deadline);
             if (!newcomer)
-                throw CommError(fmt::format("gang: {} of {} ranks came to {} within {} s", taken + 1, size, where_.address,
+                throw CommError(fmt::format("gang: {} of {} ranks came to {} within {} s", taken + 1, size,
+                                            where_.address,
                                             std::chrono::duration_cast<std::chrono::seconds>(patience).count()));
             if (seat(std::move(*newcomer), size, seats)) ++taken;
         }
@@ -257,9 +263,11 @@ std::unique_ptr<Communicator> join_tcp_gang(const MeetingPoint& where, int rank,
     try {
         peers.front().receive_all(&answer, sizeof answer, deadline);
     } catch (const CommError& error) {
-        throw CommError(fmt::format("{} before it let rank {} of {} in (wrong token, or rank taken)", error.what(), rank, size));
+        throw CommError(
+            fmt::format("{} before it let rank {} of {} in (wrong token, or rank taken)", error.what(), rank, size));
     }
-    if (answer != kMagic) throw CommError(fmt::format("gang: what answers at {} is no leadsweep worker", where.address));
+    if (answer != kMagic)
+        throw CommError(fmt::format("gang: what answers at {} is no leadsweep worker", where.address));
     return std::make_unique<TcpCommunicator>(rank, size, std::move(peers), collective_patience);
 }
 

@@ -1,0 +1,118 @@
+#include "worker/registry.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "shared/core/digest.hpp"
+#include "worker/model/inception.hpp"
+
+namespace leadsweep {
+namespace {
+
+template <class Made>
+using Table = std::map<std::string, Made, std::less<>>;
+
+using MakeModel = std::function<std::shared_ptr<Model>(const ModelShape&, const JobSpec&)>;
+using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(FlatParameters&)>;
+using MakeSchedule = std::function<std::unique_ptr<Schedule>()>;
+using MakeExplainer =
+    std::function<std::unique_ptr<Explainer>(std::shared_ptr<Model>, const ExplainSpec&, std::int64_t)>;
+
+const Table<MakeModel>& models() {
+    static const Table<MakeModel> table{{"inception",
+                                         [](const ModelShape& shape, const JobSpec& spec) {
+                                             return std::make_shared<Inception>(shape, spec.model,
+                                                                                spec.train.bn_momentum);
+                                         }},
+                                        {"fcn", [](const ModelShape& shape, const JobSpec& spec) {
+                                             return std::make_shared<Fcn>(shape, spec.train.bn_momentum);
+                                         }}};
+    return table;
+}
+
+const Table<Loss>& losses() {
+    static const Table<Loss> table{{"bce", bce_share},
+                                   {"focal", focal_share},
+                                   {"soft_f1", soft_f1_share},
+                                   {"double_soft_f1", double_soft_f1_share}};
+    return table;
+}
+
+const Table<MakeOptimizer>& optimizers() {
+    static const Table<MakeOptimizer> table{
+        {"adam", [](FlatParameters& parameters) { return std::make_unique<Adam>(parameters); }}};
+    return table;
+}
+
+const Table<MakeSchedule>& schedules() {
+    static const Table<MakeSchedule> table{{"constant", [] { return std::make_unique<ConstantSchedule>(); }},
+                                           {"plateau", [] { return std::make_unique<PlateauSchedule>(); }}};
+    return table;
+}
+
+const Table<MakeExplainer>& explainers() {
+    static const Table<MakeExplainer> table{
+        {"lime", make_lime},
+        {"occlusion", make_occlusion},
+        {"none", [](std::shared_ptr<Model>, const ExplainSpec&, std::int64_t) { return nullptr; }}};
+    return table;
+}
+
+template <class Made>
+std::vector<std::string> names_in(const Table<Made>& table) {
+    std::vector<std::string> names;
+    for (const auto& [name, made] : table) names.push_back(name);
+    return names;
+}
+
+template <class Made>
+const Made& find(const Table<Made>& table, std::string_view key, const std::string& name) {
+    const auto found = table.find(name);
+    if (found == table.end())
+        throw JobError(FailureClass::kInvalid, fmt::format("{}: this worker has no '{}'; it has {}", key, name,
+                                                           fmt::join(names_in(table), ", ")));
+    return found->second;
+}
+
+}  // namespace
+
+std::shared_ptr<Model> make_model(const JobSpec& spec, std::int64_t classes) {
+    const ModelShape shape{static_cast<std::int64_t>(spec.data.leads.size()), classes, spec.sampling_hz};
+    auto model = find(models(), "model.name", spec.model.name)(shape, spec);
+    initialise(*model, spec.seed);
+    return model;
+}
+
+TrainParts make_train_parts(const JobSpec& spec) {
+    return {find(losses(), "loss", spec.loss), find(optimizers(), "train.optimizer", spec.train.optimizer),
+            find(schedules(), "train.schedule", spec.train.schedule)()};
+}
+
+std::unique_ptr<Explainer> make_explainer(const JobSpec& spec, std::shared_ptr<Model> folded) {
+    return find(explainers(), "explain.method", spec.explain.method)(std::move(folded), spec.explain, spec.seed);
+}
+
+LoadedModel load_model(const std::string& path, const std::string& expected_digest) {
+    if (!expected_digest.empty()) {
+        const std::string found = sha256_file(path);
+        if (found != expected_digest)
+            throw InputError(fmt::format("{}: has digest {}, expected {}: the file was changed or torn", path, found,
+                                         expected_digest));
+    }
+    LoadedModel loaded{nullptr, read_model_info(path)};
+    loaded.model = make_model(loaded.info.spec, static_cast<std::int64_t>(loaded.info.class_codes.size()));
+    load_weights(*loaded.model, path);
+    loaded.model->eval();
+    return loaded;
+}
+
+std::vector<std::string> registered_choices(std::string_view key) {
+    if (key == "model.name") return names_in(models());
+    if (key == "loss") return names_in(losses());
+    if (key == "train.optimizer") return names_in(optimizers());
+    if (key == "train.schedule") return names_in(schedules());
+    if (key == "explain.method") return names_in(explainers());
+    return {};
+}
+
+}  // namespace leadsweep

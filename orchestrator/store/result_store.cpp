@@ -71,6 +71,21 @@ void store_classes(Connection& connection) {
     }
 }
 
+constexpr std::string_view kInsertJob =
+    "INSERT INTO jobs (key, train_key, point, group_id, lists_digest, created_utc, spec, fold, sampling_hz, loss, "
+    "model, "
+    "seed, is_leaky) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, json_extract(?7, '$.fold'), json_extract(?7, "
+    "'$.sampling_hz'), "
+    "json_extract(?7, '$.loss'), json_extract(?7, '$.model.name'), json_extract(?7, '$.seed'), "
+    "json_extract(?7, '$.folds.validation') = 'tested') ON CONFLICT (key) DO NOTHING";
+
+/// What is outside of a job's key (where its records lie, where it runs) follows the latest sweep that lists it; how a
+/// finished job was run stays, unless it is now another point.
+constexpr std::string_view kUpdateJob =
+    "UPDATE jobs SET point = ?1, group_id = ?2, spec = ?3, fold = json_extract(?3, '$.fold'), "
+    "is_leaky = json_extract(?3, '$.folds.validation') = 'tested' "
+    "WHERE job_id = ?4 AND (point <> ?1 OR (state <> 'finished' AND spec <> ?3))";
+
 JobState state_after(FailureClass failure, bool is_final) {
     if (!is_final) return JobState::kWaiting;
     if (failure == FailureClass::kInvalid) return JobState::kInvalid;
@@ -196,18 +211,12 @@ std::vector<JobId> ResultStore::upsert_jobs(SweepId sweep, std::span<const JobRo
         const std::string now = utc_now();
         const std::int64_t revision = db.integer("SELECT revision FROM sweeps WHERE sweep_id = ?", sweep).value_or(0);
         for (const JobRow& job : jobs) {
-            const bool is_new =
-                db.run(
-                    "INSERT OR IGNORE INTO jobs (key, train_key, point, group_id, lists_digest, created_utc, spec) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    job.keys.key, job.keys.train_key, job.keys.point, job.keys.group, job.lists_digest, now,
-                    job.spec) > 0;
+            const bool is_new = db.run(kInsertJob, job.keys.key, job.keys.train_key, job.keys.point, job.keys.group,
+                                       job.lists_digest, now, job.spec) > 0;
             std::int64_t id = db.database().getLastInsertRowid();
             if (!is_new) {
-                id = db.integer("SELECT job_id FROM jobs WHERE key = ?", job.keys.key).value_or(0);
-                // Where and how long a job runs is outside of its key: the latest word counts until it has run.
-                db.run("UPDATE jobs SET spec = ? WHERE job_id = ? AND state <> 'finished' AND spec <> ?", job.spec, id,
-                       job.spec);
+                id = *db.integer("SELECT job_id FROM jobs WHERE key = ?", job.keys.key);
+                db.run(kUpdateJob, job.keys.point, job.keys.group, job.spec, id);
             }
             db.run(
                 "INSERT INTO sweep_jobs (sweep_id, job_id, revision) VALUES (?, ?, ?) "

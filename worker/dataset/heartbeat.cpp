@@ -84,6 +84,13 @@ void add_p_waves(const Patient& patient, bool is_early, std::vector<Wave>& waves
     waves.push_back({onset + 0.065, 0.018, 0.018, 70, y, 60});
 }
 
+double qrs_scale(const Patient& patient) {
+    return patient.amplitude * (patient.is_low_voltage ? 0.3 : 1.0);
+}
+double t_scale(const Patient& patient) {
+    return patient.amplitude * (patient.is_low_voltage ? 0.4 : 1.0);
+}
+
 /// T wave with its end at QT after the onset of QRS.
 void add_t_wave(const Patient& patient, const Row& dipole, std::vector<Wave>& waves) {
     const double qt = patient.qtc_s * std::sqrt(60.0 / patient.rate_bpm);
@@ -96,7 +103,8 @@ void add_left_bundle_block(const Patient& patient, double scale, std::vector<Wav
     const Row second = frontal_dipole(560 * scale, patient.axis_degrees - 15, 480 * scale);
     waves.push_back({-0.005, 0.020, 0.022, first[0], first[1], first[2]});
     waves.push_back({0.050, 0.024, 0.024, second[0], second[1], second[2]});
-    add_t_wave(patient, {-380 * patient.amplitude, -110 * patient.amplitude, -330 * patient.amplitude}, waves);
+    const double t = t_scale(patient);
+    add_t_wave(patient, {-380 * t, -110 * t, -330 * t}, waves);
 }
 
 void add_narrow_qrs(const Patient& patient, double scale, std::vector<Wave>& waves) {
@@ -108,13 +116,13 @@ void add_narrow_qrs(const Patient& patient, double scale, std::vector<Wave>& wav
         waves.push_back({0.062, 0.020, 0.020, -480 * scale, -40 * scale, -560 * scale});
     else
         waves.push_back({0.028, 0.010, 0.010, -190 * scale, -120 * scale, 320 * scale});
-    const double t = (patient.is_t_inverted ? -0.9 : 1.0) * patient.amplitude;
+    const double t = (patient.is_t_inverted ? -0.9 : 1.0) * t_scale(patient);
     // Right bundle branch block turns T away from V1 to V3.
     add_t_wave(patient, {250 * t, 220 * t, (is_right_block ? 110 : -150) * t}, waves);
 }
 
 void add_ventricular_early_beat(const Patient& patient, std::vector<Wave>& waves) {
-    const double scale = patient.amplitude;
+    const double scale = qrs_scale(patient);
     waves.push_back({0.000, 0.030, 0.030, -500 * scale, 900 * scale, -350 * scale});
     waves.push_back({0.060, 0.034, 0.034, -650 * scale, 500 * scale, -100 * scale});
     waves.push_back({0.330, 0.070, 0.050, 420 * scale, -500 * scale, 180 * scale});
@@ -254,7 +262,7 @@ std::vector<Wave> waves_of(const Patient& patient, bool is_early) {
         return waves;
     }
     if (patient.has_p_wave()) add_p_waves(patient, is_early, waves);
-    const double scale = patient.amplitude * (patient.is_low_voltage ? 0.3 : 1.0);
+    const double scale = qrs_scale(patient);
     if (patient.conduction == Conduction::kLeftBundleBlock)
         add_left_bundle_block(patient, scale, waves);
     else

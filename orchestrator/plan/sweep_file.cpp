@@ -235,7 +235,8 @@ private:
         if (equals == std::string::npos) return set_.add_problem(place, "expected key=value");
         if (!key && is_section(path)) return set_.add_problem(place, path + " is a section: set one of its keys");
         if (!key)
-            return set_.add_problem(place, fmt::format("unknown key '{}'{}", path, suggestion(path, keys_and_sections())));
+            return set_.add_problem(place,
+                                    fmt::format("unknown key '{}'{}", path, suggestion(path, keys_and_sections())));
         if (const Axis* axis = axis_with(path))
             return set_.add_problem(
                 place, fmt::format("{} is an axis of this sweep ({}): change it there", path, axis->place));

@@ -112,15 +112,18 @@ void count_folds(FoldReport& report, const LabelSet& set, const std::vector<int>
 std::vector<LeftOut> left_out_records(const Catalogue& catalogue, const std::vector<std::string>& leads) {
     std::vector<LeftOut> reasons;
     reasons.reserve(catalogue.records.size());
+    // Neighbours mostly name their leads alike.
+    const CatalogueRecord* last = nullptr;
+    bool last_has_leads = false;
     for (const CatalogueRecord& record : catalogue.records) {
+        if (!last || last->leads != record.leads) last_has_leads = has_leads(record, leads);
+        last = &record;
         if (!record.is_usable())
             reasons.push_back(LeftOut::kUnusable);
-        else if (!has_leads(record, leads))
+        else if (!last_has_leads)
             reasons.push_back(LeftOut::kMissingLead);
-        else if (record.labels.empty())
-            reasons.push_back(LeftOut::kNoDiagnosis);
         else
-            reasons.push_back(LeftOut::kNo);
+            reasons.push_back(record.labels.empty() ? LeftOut::kNoDiagnosis : LeftOut::kNo);
     }
     return reasons;
 }

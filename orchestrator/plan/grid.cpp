@@ -114,6 +114,8 @@ public:
         std::size_t most = 1;
         for (const CompiledAxis& axis : product.axes) most *= axis.points.size();
         grid_.jobs.reserve(most);
+        points_.reserve(most);
+        by_hash_.reserve(most);
         for_each_point(product, [&](Point& point) {
             bool is_excluded = false;
             for (CompiledRule& exclusion : exclusions_) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -57,12 +58,9 @@ private:
 
     void add_job(JobSpec spec) {
         const DataSpec& d = spec.data;
-        const std::string source = source_of(d);
-        const std::string data_name =
-            fmt::format("{}\n{}\n{}\n{}\n{}", source, d.table.file, d.table.record, d.table.labels, d.table.patient);
         const auto data =
-            once(data_of_, data_name, d.synthetic.patients > 0 ? "data.synthetic.patients" : "data.records",
-                 [&] { return add_data(d, source); });
+            once(data_of_, records_name(spec), d.synthetic.patients > 0 ? "data.synthetic.patients" : "data.records",
+                 [&] { return add_data(d); });
         if (!data) return;
         const FoldsSpec& f = spec.folds;
         const std::string folds_name =
@@ -76,8 +74,26 @@ private:
         plan_.jobs.push_back({std::move(spec), std::move(keys), *data, *folds, *lists});
     }
 
-    std::size_t add_data(const DataSpec& data, const std::string& source) {
-        auto& surveyed = surveyed_[source];
+    /// Text that is equal for jobs with the same records and table. Of the keys below data only those that work on
+    /// records later are left out: a key that comes to be starts out as one that matters.
+    std::string records_name(const JobSpec& spec) {
+        fields_.assign(spec);
+        std::string name;
+        for (const std::size_t index : record_keys_) name += fields_.get(index).dump() + '\n';
+        return name;
+    }
+
+    static std::vector<std::size_t> record_keys() {
+        const std::set<std::string> later = {"data.labels", "data.window_s", "data.normalize", "data.leads"};
+        std::vector<std::size_t> indices;
+        for (const auto& key : job_schema())
+            if (key.path.starts_with("data.") && !later.contains(key.path))
+                indices.push_back(SpecFields::index_of(key.path));
+        return indices;
+    }
+
+    std::size_t add_data(const DataSpec& data) {
+        auto& surveyed = surveyed_[source_of(data)];
         if (!surveyed) {
             surveyed = provider_(data);
             add_record_notes(*surveyed);
@@ -163,17 +179,16 @@ private:
     }
 
     void count_axes() {
-        SpecFields fields;
         for (const Axis& axis : sweep_.axes) {
             std::vector<std::size_t> indices;
             for (const auto& key : axis.keys) indices.push_back(SpecFields::index_of(key));
             AxisCount& count = plan_.axes.emplace_back(AxisCount{fmt::format("{}", fmt::join(axis.keys, " + ")), {}});
             std::unordered_map<std::string, std::size_t> position;
             for (const PlannedJob& job : plan_.jobs) {
-                fields.assign(job.spec);
+                fields_.assign(job.spec);
                 std::string value;
                 for (const std::size_t index : indices) {
-                    const auto part = fields.get(index);
+                    const auto part = fields_.get(index);
                     value += (value.empty() ? "" : " + ") + shown(part);
                 }
                 const auto [entry, is_new] = position.try_emplace(value, count.values.size());
@@ -191,6 +206,8 @@ private:
     const SweepSpec& sweep_;
     const CatalogueProvider& provider_;
     Plan plan_;
+    SpecFields fields_;  ///< to read single keys of one job after the other
+    const std::vector<std::size_t> record_keys_ = record_keys();
     std::vector<std::string> problems_;
     std::unordered_map<std::string, std::shared_ptr<const Catalogue>> surveyed_;
     std::unordered_map<std::string, std::optional<std::size_t>> data_of_;

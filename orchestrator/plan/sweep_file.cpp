@@ -132,10 +132,8 @@ private:
                 for (std::size_t i = 0; i < std::min(axis.points.size(), joined.points.size()); ++i)
                     joined.points[i].push_back(axis.points[i][0]);
             }
-            if (joined.keys.empty()) {
-                yaml_.add_problem(entry.value_place, "zip: the entry names no key");
-                continue;
-            }
+            if (entry.has_nothing()) yaml_.add_problem(entry.value_place, "zip: the entry names no key");
+            if (joined.keys.empty()) continue;
             if (!is_equal)
                 yaml_.add_problem(entry.value_place, fmt::format("zip: the lists need equal lengths: {}", lengths));
             spec_.axes.push_back(std::move(joined));
@@ -154,7 +152,7 @@ private:
                 inclusion.axes.push_back(yaml_.one_or_more(raw));
                 check_duplicate_points(inclusion.axes.back());
             }
-            if (inclusion.axes.empty()) yaml_.add_problem(entry.value_place, "include: the entry names no key");
+            if (entry.has_nothing()) yaml_.add_problem(entry.value_place, "include: the entry names no key");
             spec_.inclusions.push_back(std::move(inclusion));
         }
     }
@@ -185,7 +183,7 @@ private:
     std::vector<Setting> when_settings_of(const YamlEntry& part) {
         std::vector<Setting> settings;
         const auto raws = yaml_.settings_of(part, "");
-        if (raws.empty()) yaml_.add_problem(part.value_place, "when: set names no key");
+        if (part.has_nothing()) yaml_.add_problem(part.value_place, "when: set names no key");
         for (const RawSetting& raw : raws)
             if (auto value = yaml_.value_of(*raw.key, raw.entry.value, raw.entry.value_place)) {
                 settings.push_back({raw.key->path, std::move(*value), raw.entry.value_place});
@@ -200,7 +198,7 @@ private:
     std::vector<Condition> conditions_of(const YamlEntry& mapping) {
         std::vector<Condition> conditions;
         const auto raws = yaml_.settings_of(mapping, "");
-        if (raws.empty())
+        if (mapping.has_nothing())
             yaml_.add_problem(mapping.value_place, fmt::format("{}: the entry names no key", mapping.key));
         for (const RawSetting& raw : raws) {
             Axis values = yaml_.one_or_more(raw);
@@ -237,7 +235,8 @@ private:
         if (equals == std::string::npos) return set_.add_problem(place, "expected key=value");
         if (!key && is_section(path)) return set_.add_problem(place, path + " is a section: set one of its keys");
         if (!key)
-            return set_.add_problem(place, fmt::format("unknown key '{}'{}", path, suggestion(path, all_key_paths())));
+            return set_.add_problem(place,
+                                    fmt::format("unknown key '{}'{}", path, suggestion(path, keys_and_sections())));
         if (const Axis* axis = axis_with(path))
             return set_.add_problem(
                 place, fmt::format("{} is an axis of this sweep ({}): change it there", path, axis->place));

@@ -85,6 +85,18 @@ bool is_section(const std::string& path) {
     return !keys_below(path).empty();
 }
 
+const std::vector<std::string>& keys_and_sections() {
+    static const std::vector<std::string> words = [] {
+        std::vector<std::string> made = all_key_paths();
+        for (const auto& path : all_key_paths())
+            for (std::size_t dot = path.find('.'); dot != std::string::npos; dot = path.find('.', dot + 1))
+                if (std::find(made.begin(), made.end(), path.substr(0, dot)) == made.end())
+                    made.push_back(path.substr(0, dot));
+        return made;
+    }();
+    return words;
+}
+
 std::string YamlSettings::place(const YAML::Mark& mark) const {
     if (mark.is_null()) return file_;
     return fmt::format("{}:{}:{}", file_, mark.line + 1, mark.column + 1);
@@ -119,7 +131,7 @@ std::vector<YamlEntry> YamlSettings::entries_of(const YAML::Node& node, const st
 }
 
 void YamlSettings::add_unknown(const YamlEntry& entry, const std::string& path) {
-    add_problem(entry.key_place, fmt::format("{}: unknown key{}", path, suggestion(path, all_key_paths())));
+    add_problem(entry.key_place, fmt::format("{}: unknown key{}", path, suggestion(path, keys_and_sections())));
 }
 
 void YamlSettings::collect(const YamlEntry& mapping, const std::string& prefix, std::vector<RawSetting>& found) {

@@ -18,12 +18,17 @@ namespace leadsweep {
 /// Whether keys of the schema lie below `path` ("model", "data.synthetic").
 bool is_section(const std::string& path);
 
+/// All keys of the schema and the sections they lie in: what a misspelt key may have meant.
+const std::vector<std::string>& keys_and_sections();
+
 /// A key of a YAML mapping with its node. A place is that of the value, or of the key where the value is empty.
 struct YamlEntry {
     std::string key;
     YAML::Node value;
     std::string key_place;
     std::string value_place;
+
+    bool has_nothing() const { return value.IsNull() || (value.IsMap() && value.size() == 0); }
 };
 
 /// A key of the schema found in a mapping, not yet typed.

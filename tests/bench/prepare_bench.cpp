@@ -10,6 +10,7 @@
 
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "shared/core/digest.hpp"
 #include "tests/worker/dataset/record_writer.hpp"
@@ -67,6 +68,9 @@ std::vector<std::string> write_records(const std::filesystem::path& folder) {
 int main(int argc, char** argv) {
     const int rounds = argc > 1 ? std::atoi(argv[1]) : 7;
     at::set_num_threads(1);
+    // As in the worker: memory once had is kept, not given back and faulted in again for every record.
+    ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
     const testing::ScratchFolder folder;
     const auto records_folder = folder.path() / "records";
     const SurveyRequest request{records_folder.string(), write_records(records_folder), {}};

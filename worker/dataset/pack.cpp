@@ -185,21 +185,24 @@ ShardReport write_shard(const JobSpec& spec, const Catalogue& catalogue, const s
     report.is_kept = is_valid_shard(path, description);
     if (report.is_kept) return report;
 
+    // The header is as long whatever the digest of the data: they are written behind it in one piece.
+    description["data_sha256"] = std::string(kDigestBytes, '0');
+    const std::size_t offset = encode_header(description).size();
     Preparer preparer(spec);
     const auto record_values = static_cast<std::size_t>(preparer.leads() * preparer.samples());
-    std::vector<float> values(static_cast<std::size_t>(report.records) * record_values, 0.0F);
+    std::vector<float> file(offset / sizeof(float) + static_cast<std::size_t>(report.records) * record_values, 0.0F);
+    const auto values = std::span<float>(file).subspan(offset / sizeof(float));
     for (std::int64_t i = 0; i < report.records; ++i) {
         const auto& record = catalogue.records[static_cast<std::size_t>(shard * kRecordsPerShard + i)];
-        const auto out = std::span<float>(values).subspan(static_cast<std::size_t>(i) * record_values, record_values);
+        const auto out = values.subspan(static_cast<std::size_t>(i) * record_values, record_values);
         if (record.is_usable()) count_notes(add_record(spec, record, preparer, out), report);
         if (progress) progress(i + 1, report.records);
     }
     preparer.flush();
-    const std::string_view data(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
-    description["data_sha256"] = sha256(data);
-    std::string content = encode_header(description);
-    content += data;
-    write_file_durably(path, content);
+    description["data_sha256"] = sha256(std::as_bytes(values));
+    const std::string header = encode_header(description);
+    std::memcpy(file.data(), header.data(), header.size());
+    write_file_durably(path, {reinterpret_cast<const char*>(file.data()), file.size() * sizeof(float)});
     return report;
 }
 

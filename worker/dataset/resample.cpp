@@ -19,11 +19,12 @@ void resample_fourier(std::span<const double> input, std::int64_t leads, std::in
     const c10::InferenceMode no_gradients;
     // from_blob takes no const pointer; the tensor is only read.
     const auto rows = torch::from_blob(const_cast<double*>(input.data()), {leads, samples}, torch::kFloat64);
-    // "forward" divides by the number of samples on the way there and by nothing on the way back: together the factor
-    // target / samples that keeps amplitudes.
-    const auto spectrum = torch::fft::rfft(rows, samples, 1, "forward");
+    // The factor target / samples that keeps amplitudes: the way back ("forward") divides by nothing, so 1 / samples is
+    // left, and the few bins that are kept are the cheapest place for it.
+    const auto spectrum = torch::fft::rfft(rows, samples, 1, "backward");
     const std::int64_t shared = std::min(samples, target);
     const auto kept = spectrum.narrow(1, 0, shared / 2 + 1);
+    kept.mul_(1.0 / static_cast<double>(samples));
     if (shared % 2 == 0) kept.select(1, shared / 2).mul_(target < samples ? 2.0 : 0.5);
     auto resampled = torch::from_blob(output.data(), {leads, target}, torch::kFloat64);
     resampled.copy_(torch::fft::irfft(kept, target, 1, "forward"));

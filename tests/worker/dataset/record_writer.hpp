@@ -1,7 +1,9 @@
 // Writes WFDB records for tests and benchmarks, right ones and, field by field, wrong ones. Not part of the product.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>

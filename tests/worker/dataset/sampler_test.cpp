@@ -1,6 +1,7 @@
 #include "worker/dataset/sampler.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <numeric>
 

@@ -1,6 +1,7 @@
 #include "worker/dataset/synthetic.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <numbers>
@@ -219,16 +220,19 @@ TEST_CASE("A sign lies at its promised time in its lead alone, and only where th
             carriers += is_labelled ? 1 : 0;
             double largest = 0;
             double time_s = 0;
+            double largest_elsewhere = 0;
             for (std::size_t other = 0; other < 12; ++other)
                 for (std::size_t t = 0; t < static_cast<std::size_t>(record.samples); ++t) {
                     const double change = record.lead(other)[t] - plain.lead(other)[t];
-                    if (kLeadNames[other] != lead) REQUIRE(change == 0);
-                    if (change > largest) {
+                    if (kLeadNames[other] != lead) {
+                        largest_elsewhere = std::max(largest_elsewhere, std::abs(change));
+                    } else if (change > largest) {
                         largest = change;
                         time_s = static_cast<double>(t) / record.sampling_hz;
                     }
                 }
             CAPTURE(lead, index);
+            CHECK(largest_elsewhere == 0);
             CHECK(largest == Approx(is_labelled ? 200.0 : 0.0).margin(0.1));
             if (is_labelled) CHECK(time_s == Approx(planted_time_s(lead, with_sign)).margin(0.002));
         }

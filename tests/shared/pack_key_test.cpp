@@ -1,0 +1,39 @@
+#include "shared/job/pack_key.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/catch.hpp"
+
+using namespace leadsweep;
+
+TEST_CASE("Shards cover all records", "[pack]") {
+    CHECK(shard_count(0) == 0);
+    CHECK(shard_count(1) == 1);
+    CHECK(shard_count(256) == 1);
+    CHECK(shard_count(257) == 2);
+}
+
+TEST_CASE("Jobs share a pack exactly if their records are prepared alike", "[pack]") {
+    const JobSpec base;
+    const auto differs = [&](auto&& change) {
+        JobSpec changed = base;
+        change(changed);
+        return pack_key(changed, "d") != pack_key(base, "d");
+    };
+    CHECK(differs([](JobSpec& s) { s.sampling_hz = 75; }));
+    CHECK(differs([](JobSpec& s) { s.data.window_s = 5; }));
+    CHECK(differs([](JobSpec& s) { s.data.normalize = "zscore"; }));
+    CHECK(differs([](JobSpec& s) { s.data.leads = {"II", "I"}; }));
+    CHECK_FALSE(differs([](JobSpec& s) { s.fold = 3; }));
+    CHECK_FALSE(differs([](JobSpec& s) { s.data.records = "/elsewhere"; }));
+    CHECK_FALSE(differs([](JobSpec& s) { s.loss = "focal"; }));
+    CHECK(pack_key(base, "other data") != pack_key(base, "d"));
+}
+
+// Computed apart from this code, by Python's hashlib over the canonical JSON.
+TEST_CASE("The pack key of a fixed job is golden", "[pack]") {
+    JobSpec spec;
+    spec.sampling_hz = 75;
+    spec.data.leads = {"I", "V1"};
+    CHECK(pack_key(spec, "data") == "bb6e6df6a4d8031ae0565ef1985a7005f6c17b7f82a7946a27954742de8503a1");
+}

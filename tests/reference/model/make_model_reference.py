@@ -1,5 +1,5 @@
 """Writes inception.safetensors beside this file: weights, records, outputs and three steps of training
-by PyTorch (torch, safetensors). Run from anywhere: python make_model_reference.py
+by PyTorch in float64 (torch, safetensors). Run from anywhere: python make_model_reference.py
 """
 import pathlib
 import sys
@@ -13,6 +13,7 @@ from reference_model import Inception  # noqa: E402
 
 torch.manual_seed(7)
 torch.set_num_threads(1)
+torch.set_default_dtype(torch.float64)
 
 
 def weights(module, prefix):
@@ -31,7 +32,7 @@ def write(name, module, samples):
             if key.endswith("running_var"):
                 buffer.uniform_(0.5, 2)
     x = torch.randn(6, 3, samples)
-    y = (torch.rand(6, 5) < 0.4).float()
+    y = (torch.rand(6, 5) < 0.4).double()
     arrays = weights(module, "before.")
     module.eval()
     arrays["records"], arrays["targets"], arrays["logits"] = x, y, module(x).detach()

@@ -2,6 +2,7 @@
 
 #include "shared/arrays/safetensors.hpp"
 #include "tests/worker/gang.hpp"
+#include "tests/worker/records_in_memory.hpp"
 #include "tests/worker/torch_catch.hpp"
 #include "worker/model/inception.hpp"
 #include "worker/model/predict.hpp"
@@ -13,7 +14,7 @@ using namespace leadsweep::test;
 namespace {
 
 torch::Tensor to_tensor(const NamedArray& array) {
-    return torch::tensor(torch::ArrayRef<float>(array.values<float>()), torch::kFloat32).view(array.shape);
+    return torch::tensor(torch::ArrayRef<double>(array.values<double>()), torch::kFloat64).view(array.shape);
 }
 
 ArrayFile reference() {
@@ -21,13 +22,14 @@ ArrayFile reference() {
 }
 
 /// The network of tests/reference/model/make_model_reference.py.
-std::shared_ptr<Inception> reference_network(const ArrayFile& file, const std::string& prefix) {
+std::shared_ptr<Inception> reference_network(const ArrayFile& file, const std::string& prefix, torch::ScalarType type) {
     ModelSpec spec;
     spec.depth = 4;
     spec.filters = 3;
     spec.bottleneck = 2;
     spec.kernels = {8, 4, 3};
     auto model = std::make_shared<Inception>(ModelShape{3, 5, 100}, spec, 0.1);
+    model->to(type);
     const torch::NoGradGuard no_grad;
     for (auto& item : model->named_parameters()) item.value().copy_(to_tensor(file.at(prefix + item.key())));
     for (auto& item : model->named_buffers()) item.value().copy_(to_tensor(file.at(prefix + item.key())));
@@ -57,19 +59,6 @@ void disturb_norms(Model& model) {
     for (auto& parameter : model.parameters())
         if (parameter.dim() == 1) parameter.uniform_(-1.0, 1.5, generator);
 }
-
-class Records final : public RecordSource {
-public:
-    explicit Records(torch::Tensor all) : all_(std::move(all)) {}
-    std::int64_t leads() const override { return all_.size(1); }
-    std::int64_t samples() const override { return all_.size(2); }
-    void copy(std::int64_t record, float* out) const override {
-        std::memcpy(out, all_[record].const_data_ptr(), all_[record].nbytes());
-    }
-
-private:
-    torch::Tensor all_;
-};
 
 }  // namespace
 
@@ -105,16 +94,19 @@ TEST_CASE("Other depths, kernels, leads and outputs have the sizes of the study'
 
 TEST_CASE("Outputs equal those of a plain PyTorch module with the same weights", "[model]") {
     const auto file = reference();
-    const auto model = reference_network(file, "before.");
+    const auto type = GENERATE(torch::kFloat32, torch::kFloat64);
+    const auto model = reference_network(file, "before.", type);
     model->eval();
     const torch::NoGradGuard no_grad;
-    CHECK(largest_difference(model->forward(to_tensor(file.at("records"))), to_tensor(file.at("logits"))) < 1e-5);
+    const auto records = to_tensor(file.at("records"));
+    const auto expected = to_tensor(file.at("logits"));
+    CHECK(largest_difference(model->forward(records), expected) < (type == torch::kFloat64 ? 1e-12 : 1e-5));
 }
 
 TEST_CASE("Three training steps equal those of PyTorch", "[model][train]") {
     const auto file = reference();
-    const auto model = reference_network(file, "before.");
-    const auto expected = reference_network(file, "after.");
+    const auto model = reference_network(file, "before.", torch::kFloat64);
+    const auto expected = reference_network(file, "after.", torch::kFloat64);
     model->train();
     FlatParameters parameters(*model);
     Adam adam(parameters);
@@ -122,17 +114,16 @@ TEST_CASE("Three training steps equal those of PyTorch", "[model][train]") {
     const auto alone = make_local_communicator();
     for (int step = 0; step < 3; ++step) {
         parameters.zero_gradients();
-        const auto loss =
-            bce_share(model->forward(to_tensor(file.at("records"))), to_tensor(file.at("targets")), 6, *alone);
+        const auto logits = model->forward(to_tensor(file.at("records")));
+        const auto loss = bce_share(logits, to_tensor(file.at("targets")), 6, *alone);
         loss.backward();
         adam.step(1e-2);
-        CHECK(loss.item<float>() == Approx(losses[step].item<float>()).epsilon(1e-4));
+        CHECK(loss.item<double>() == Approx(losses[step].item<double>()).epsilon(1e-10));
     }
-    // Adam's first steps divide gradients by their own size: where one is all but zero its sign is rounding.
     for (const auto& item : expected->named_buffers())
-        CHECK(largest_difference(model->named_buffers()[item.key()], item.value()) < 1e-3);
+        CHECK(largest_difference(model->named_buffers()[item.key()], item.value()) < 1e-8);
     for (const auto& item : expected->named_parameters())
-        CHECK((model->named_parameters()[item.key()] - item.value()).abs().median().item<double>() < 1e-4);
+        CHECK(largest_difference(model->named_parameters()[item.key()], item.value()) < 1e-8);
 }
 
 TEST_CASE("Folding BatchNorm into the convolutions changes no output", "[model]") {
@@ -237,7 +228,7 @@ TEST_CASE("Statistics of BatchNorm are those of all ranks' records", "[model]") 
 TEST_CASE("Predictions follow the list, whatever the batch and the number of ranks", "[model]") {
     const auto model = make_model(small_spec("inception"), 4);
     disturb_norms(*model);
-    const Records records(torch::randn({9, 3, 32}));
+    const RecordsInMemory records(torch::randn({9, 3, 32}));
     const std::vector<std::int32_t> indices{8, 1, 1, 5, 0, 7, 2};
     const auto expected = predict(*model, records, indices, 100);
     CHECK(expected.size(0) == 7);

@@ -98,7 +98,7 @@ private:
             start_step(batch);
             const std::int64_t size = batch.global_size;
             // Assembled while a GPU still computes: its work is only queued so far.
-            if (position_.batches_done + 1 < batches) batch = assemble(order, position_.batches_done + 1);
+            batch = assemble(order, position_.batches_done + 1);
             finish_step(size);
             report_training(first_batch, batches);
         }
@@ -220,7 +220,9 @@ private:
         return *figure;
     }
 
+    /// This rank's part of batch `index`; an empty one past the end of the epoch.
     Batch assemble(const std::vector<std::int32_t>& order, std::int64_t index) const {
+        if (index >= batch_count(train_size(), spec_.train.batch)) return {};
         const auto first = batch_start(train_size(), spec_.train.batch, index);
         const auto size = batch_start(train_size(), spec_.train.batch, index + 1) - first;
         const auto mine = first + size * communicator_.rank() / communicator_.size();

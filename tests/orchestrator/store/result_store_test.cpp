@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -111,6 +112,37 @@ TEST_CASE("After a crash running jobs wait again and attempt ids go on where no 
     CHECK(states.at(rows[1].keys.key).state == JobState::kWaiting);
     CHECK(states.at(rows[1].keys.key).attempts_used == 0);
     CHECK(states.at(rows[1].keys.key).last_failure == FailureClass::kInterrupted);
+}
+
+TEST_CASE("A killed writer leaves what it committed, nothing of what it had not, and no lock", "[store]") {
+    const TemporaryFolder folder;
+    const std::string path = folder.file("a.sqlite");
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        ResultStore store = ResultStore::open(path);
+        std::vector<JobRow> rows;
+        for (int fold = 0; fold < 6; ++fold) rows.push_back(job_row(fold, 75, "bce"));
+        const auto jobs = store.upsert_jobs(store.register_sweep("s", "y", "h"), rows);
+        const std::uint64_t first = store.reserve_attempt_ids(10).first.value;
+        for (std::size_t i = 0; i < jobs.size(); ++i)
+            store.record_attempt_started({{first + i}, jobs[i], "node1", {1}, "cpu", "cpu-0", "a", "", 0});
+        store.in_transaction([&] {
+            for (std::uint64_t i = 0; i < 3; ++i) store.record_finished({first + i}, result_with_f1(0.4), {1, 0});
+        });
+        store.in_transaction([&] {
+            store.record_finished({first + 3}, result_with_f1(0.4), {1, 0});
+            raise(SIGKILL);
+        });
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    REQUIRE(WIFSIGNALED(status));
+    ResultStore store = ResultStore::open(path);
+    CHECK(count(path, "runs WHERE state = 'finished' AND macro_f1 = 0.4") == 3);
+    CHECK(count(path, "metrics") == 15);
+    CHECK(store.requeue_running() == 3);
+    CHECK(store.reserve_attempt_ids(1).first.value == 11);
 }
 
 TEST_CASE("A transaction that fails leaves nothing of itself, also where a part's error was swallowed", "[store]") {

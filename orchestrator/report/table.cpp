@@ -1,6 +1,7 @@
 #include "orchestrator/report/table.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

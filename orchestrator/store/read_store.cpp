@@ -1,5 +1,6 @@
 #include "orchestrator/store/read_store.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -79,7 +80,7 @@ SqlValue column_value(sqlite3_stmt* statement, int index) {
 /// A folder that cannot be written has no place for WAL's side files: where no writer left any, the file is complete.
 std::string location_of(const std::string& path) {
     const auto folder = std::filesystem::absolute(path).parent_path();
-    if (access(folder.c_str(), W_OK) == 0 || std::filesystem::exists(path + "-wal")) return path;
+    if (faccessat(AT_FDCWD, folder.c_str(), W_OK, AT_EACCESS) == 0 || std::filesystem::exists(path + "-wal")) return path;
     std::string uri = "file:";
     for (const char c : path) {
         if (c == '%' || c == '?' || c == '#')
@@ -134,7 +135,7 @@ SqlResult ReadStore::ask(const std::string& sql, std::span<const SqlValue> value
     const int code = sqlite3_prepare_v2(handle, sql.c_str(), static_cast<int>(sql.size() + 1), &raw, &rest);
     const Prepared statement(raw);
     if (code == SQLITE_AUTH) refuse("this statement would change the database or its settings");
-    if (code == SQLITE_ERROR) refuse(fmt::format("SQLite: {}", sqlite3_errmsg(handle)));
+    if (code == SQLITE_ERROR) throw InputError(fmt::format("{}; in: {}", sqlite3_errmsg(handle), sql));
     if (code != SQLITE_OK)
         throw StoreError(state_->file, sql, code, sqlite3_extended_errcode(handle), sqlite3_errmsg(handle));
     if (!statement) refuse("there is no statement");
@@ -151,7 +152,7 @@ SqlResult ReadStore::ask(const std::string& sql, std::span<const SqlValue> value
         row.reserve(static_cast<std::size_t>(width));
         for (int i = 0; i < width; ++i) row.push_back(column_value(statement.get(), i));
     }
-    if (step == SQLITE_ERROR) refuse(fmt::format("SQLite: {}", sqlite3_errmsg(handle)));
+    if (step == SQLITE_ERROR) throw InputError(fmt::format("{}; in: {}", sqlite3_errmsg(handle), sql));
     if (step != SQLITE_DONE)
         throw StoreError(state_->file, sql, step, sqlite3_extended_errcode(handle), sqlite3_errmsg(handle));
     return result;

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <filesystem>
 #include <mutex>
+#include <stdexcept>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

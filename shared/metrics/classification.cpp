@@ -1,11 +1,32 @@
 #include "shared/metrics/classification.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <stdexcept>
 #include <vector>
 
 namespace leadsweep {
 namespace {
+
+/// The distinct scores of positives from high to low, and how many positives have each.
+struct DistinctPositives {
+    DistinctPositives(std::span<const std::uint8_t> labels, std::span<const double> all_scores) {
+        if (labels.size() != all_scores.size()) throw std::invalid_argument("labels and scores differ in length");
+        std::vector<double> sorted;
+        for (std::size_t i = 0; i < labels.size(); ++i)
+            if (labels[i] != 0) sorted.push_back(all_scores[i]);
+        std::sort(sorted.begin(), sorted.end(), std::greater<>());
+        for (const double score : sorted) {
+            if (scores.empty() || scores.back() != score) {
+                scores.push_back(score);
+                counts.push_back(0);
+            }
+            ++counts.back();
+        }
+    }
+    std::vector<double> scores;
+    std::vector<std::int64_t> counts;
+};
 
 struct Scored {
     double score;
@@ -46,25 +67,38 @@ std::optional<double> ratio(std::int64_t numerator, std::int64_t denominator) {
 
 }  // namespace
 
+// Positives are few: only they are sorted, and each negative finds its place among them.
 RankingFigures ranking_figures(std::span<const std::uint8_t> labels, std::span<const double> scores) {
-    const std::int64_t positives = count_positives(labels);
-    const std::int64_t negatives = static_cast<std::int64_t>(labels.size()) - positives;
-    if (positives == 0) return {};
+    const DistinctPositives positives(labels, scores);
+    const std::size_t levels = positives.scores.size();
+    if (levels == 0) return {};
+    std::vector<std::int64_t> above(levels + 1, 0);  // negatives between level j - 1 and level j
+    std::vector<std::int64_t> tied(levels, 0);       // negatives at level j
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        if (labels[i] != 0) continue;
+        const auto place =
+            std::lower_bound(positives.scores.begin(), positives.scores.end(), scores[i], std::greater<>());
+        const auto level = static_cast<std::size_t>(place - positives.scores.begin());
+        const bool is_tied = level < levels && *place == scores[i];
+        (is_tied ? tied[level] : above[level]) += 1;
+    }
     // Twice the number of (positive, negative) pairs in right order, ties counting one: exact in integers.
     std::int64_t doubled_wins = 0;
+    std::int64_t tp = 0;
+    std::int64_t fp = 0;
     double precision_sum = 0;
-    std::int64_t before_tp = 0;
-    std::int64_t before_fp = 0;
-    visit_tied_groups(ranked(labels, scores), [&](std::int64_t tp, std::int64_t fp, double, double) {
-        doubled_wins += (fp - before_fp) * (tp + before_tp);
-        precision_sum += static_cast<double>(tp - before_tp) * (static_cast<double>(tp) / static_cast<double>(tp + fp));
-        before_tp = tp;
-        before_fp = fp;
-    });
+    for (std::size_t level = 0; level < levels; ++level) {
+        const std::int64_t found = positives.counts[level];
+        doubled_wins += 2 * tp * above[level] + (2 * tp + found) * tied[level];
+        tp += found;
+        fp += above[level] + tied[level];
+        precision_sum += static_cast<double>(found) * (static_cast<double>(tp) / static_cast<double>(tp + fp));
+    }
+    doubled_wins += 2 * tp * above[levels];
+    const std::int64_t negatives = static_cast<std::int64_t>(labels.size()) - tp;
     RankingFigures figures;
-    if (negatives > 0)
-        figures.auroc = static_cast<double>(doubled_wins) / static_cast<double>(2 * positives * negatives);
-    figures.auprc = precision_sum / static_cast<double>(positives);
+    if (negatives > 0) figures.auroc = static_cast<double>(doubled_wins) / static_cast<double>(2 * tp * negatives);
+    figures.auprc = precision_sum / static_cast<double>(tp);
     return figures;
 }
 

@@ -21,12 +21,12 @@ namespace leadsweep {
 namespace {
 
 constexpr std::string_view kInsertJob =
-    "INSERT INTO jobs (key, train_key, point, group_id, lists_digest, created_utc, spec, fold, sampling_hz, loss, "
-    "model, "
-    "seed, is_leaky) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, json_extract(?7, '$.fold'), json_extract(?7, "
-    "'$.sampling_hz'), "
+    "INSERT INTO jobs (key, train_key, point, group_id, lists_digest, created_utc, spec, "
+    "fold, sampling_hz, loss, model, seed, is_leaky) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, json_extract(?7, '$.fold'), json_extract(?7, '$.sampling_hz'), "
     "json_extract(?7, '$.loss'), json_extract(?7, '$.model.name'), json_extract(?7, '$.seed'), "
-    "json_extract(?7, '$.folds.validation') = 'tested') ON CONFLICT (key) DO NOTHING";
+    "json_extract(?7, '$.folds.validation') = 'tested') "
+    "ON CONFLICT (key) DO NOTHING";
 
 /// What is outside of a job's key (where its records lie, where it runs) follows the latest sweep that lists it; how a
 /// finished job was run stays, unless it is now another point.

@@ -80,7 +80,8 @@ SqlValue column_value(sqlite3_stmt* statement, int index) {
 /// A folder that cannot be written has no place for WAL's side files: where no writer left any, the file is complete.
 std::string location_of(const std::string& path) {
     const auto folder = std::filesystem::absolute(path).parent_path();
-    if (faccessat(AT_FDCWD, folder.c_str(), W_OK, AT_EACCESS) == 0 || std::filesystem::exists(path + "-wal")) return path;
+    if (faccessat(AT_FDCWD, folder.c_str(), W_OK, AT_EACCESS) == 0 || std::filesystem::exists(path + "-wal"))
+        return path;
     std::string uri = "file:";
     for (const char c : path) {
         if (c == '%' || c == '?' || c == '#')

@@ -49,8 +49,8 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// Access to values of ask(): throws std::bad_variant_access where the column has another type. as_number() takes integers
-/// too; nothing for NULL.
+/// Access to values of ask(): throws std::bad_variant_access where the column has another type. as_number() takes
+/// integers too; nothing for NULL.
 std::optional<double> as_number(const SqlValue& value);
 std::optional<std::int64_t> as_integer(const SqlValue& value);
 std::string as_text(const SqlValue& value);  ///< "" for NULL

@@ -1,10 +1,5 @@
 #include "orchestrator/store/result_store.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <chrono>
 #include <ctime>
 #include <filesystem>
@@ -17,68 +12,21 @@
 
 #include "orchestrator/store/connection.hpp"
 #include "orchestrator/store/migrations.hpp"
+#include "orchestrator/store/opening.hpp"
 #include "orchestrator/store/result_rows.hpp"
 #include "orchestrator/store/store_lock.hpp"
 #include "shared/core/files.hpp"
-#include "shared/ecg/classes.hpp"
 
 namespace leadsweep {
 namespace {
 
-/// Makes an empty file that only its owner can read; SQLite's side files take over its mode.
-void create_private_file(const std::string& path) {
-    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (descriptor < 0) throw FileError(path, errno, "open for writing");
-    ::close(descriptor);
-}
-
-void prepare_file(const std::string& path, OpenMode mode) {
-    const std::filesystem::path file(path);
-    if (mode == OpenMode::kExisting) {
-        if (!std::filesystem::is_regular_file(file))
-            throw InputError(fmt::format("{}: no such database; name one with --db, or start a sweep first", path));
-        return;
-    }
-    std::error_code error;
-    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), error);
-    if (error) throw FileError(file.parent_path().string(), error.value(), "create the folder");
-}
-
-/// Durability and sharing. A commit survives a power cut (FULL); WAL needs shared memory, so network file systems get a
-/// rollback journal and one process.
-void set_journal(Connection& connection, bool is_on_network) {
-    if (is_on_network) connection.execute("PRAGMA locking_mode = EXCLUSIVE");
-    const std::string wanted = is_on_network ? "truncate" : "wal";
-    const auto mode = connection.text("PRAGMA journal_mode = " + wanted);
-    if (mode != wanted)
-        throw StoreError(connection.path(), "PRAGMA journal_mode = " + wanted, 0, 0,
-                         "SQLite chose journal mode " + mode.value_or("none"));
-    connection.execute(
-        "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; "
-        "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864");
-}
-
-void store_classes(Connection& connection) {
-    for (const char* name : {"challenge2021", "synthetic"}) {
-        const LabelSet& set = label_set(name);
-        constexpr std::string_view kInsert = "INSERT OR IGNORE INTO classes VALUES (?, ?, ?)";
-        for (const auto& one : set.classes) connection.run(kInsert, one.code, one.abbreviation, one.name);
-        for (std::size_t group = 0; group < set.groups.size(); ++group) {
-            std::string full_name;
-            for (const std::size_t index : set.groups[group])
-                full_name += (full_name.empty() ? "" : " or ") + set.classes[index].name;
-            connection.run(kInsert, set.group_code(group), set.group_abbreviation(group), full_name);
-        }
-    }
-}
-
 constexpr std::string_view kInsertJob =
-    "INSERT INTO jobs (key, train_key, point, group_id, lists_digest, created_utc, spec, fold, sampling_hz, loss, "
-    "model, "
-    "seed, is_leaky) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, json_extract(?7, '$.fold'), json_extract(?7, "
-    "'$.sampling_hz'), "
+    "INSERT INTO jobs (key, train_key, point, group_id, lists_digest, created_utc, spec, "
+    "fold, sampling_hz, loss, model, seed, is_leaky) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, json_extract(?7, '$.fold'), json_extract(?7, '$.sampling_hz'), "
     "json_extract(?7, '$.loss'), json_extract(?7, '$.model.name'), json_extract(?7, '$.seed'), "
-    "json_extract(?7, '$.folds.validation') = 'tested') ON CONFLICT (key) DO NOTHING";
+    "json_extract(?7, '$.folds.validation') = 'tested') "
+    "ON CONFLICT (key) DO NOTHING";
 
 /// What is outside of a job's key (where its records lie, where it runs) follows the latest sweep that lists it; how a
 /// finished job was run stays, unless it is now another point.

@@ -1,6 +1,6 @@
 #include "worker/model/layers.hpp"
 
-#include <tuple>
+#include "worker/model/cpu_layers.hpp"
 
 namespace leadsweep {
 namespace {
@@ -82,18 +82,29 @@ BatchNorm::BatchNorm(std::int64_t channels, double momentum) : momentum_(momentu
 }
 
 torch::Tensor BatchNorm::forward(const torch::Tensor& input) {
-    const bool is_shared = communicator_ != nullptr && communicator_->size() > 1;
-    if (!is_training() || !is_shared)
+    if (!is_training() || !is_shared())
         return torch::batch_norm(input, weight, bias, running_mean, running_var, is_training(), momentum_, kEpsilon,
                                  /*cudnn_enabled=*/true);
     Moments moments;
     {
         const torch::NoGradGuard no_grad;
         moments = global_moments(input, *communicator_);
-        running_mean.lerp_(moments.mean, momentum_);
-        running_var.lerp_(moments.variance * (moments.count / (moments.count - 1)), momentum_);
+        follow(moments.mean, moments.variance, moments.count);
     }
     return SynchronisedNorm::apply(input, weight, bias, moments.mean, moments.variance, moments.count, communicator_);
+}
+
+torch::Tensor BatchNorm::forward_relu(const torch::Tensor& input) {
+    if (!is_training() || is_shared() || !suits_cpu_loops(input)) return torch::relu(forward(input));
+    const auto results = norm_relu_on_cpu(input, weight, bias, kEpsilon);
+    follow(results.mean, results.variance, static_cast<double>(input.numel() / input.size(1)));
+    return results.output;
+}
+
+void BatchNorm::follow(const torch::Tensor& mean, const torch::Tensor& variance, double count) {
+    const torch::NoGradGuard no_grad;
+    running_mean.lerp_(mean, momentum_);
+    running_var.lerp_(variance * (count / (count - 1)), momentum_);
 }
 
 SameConv::SameConv(std::int64_t in, std::int64_t out, std::int64_t kernel, bool has_bias) {
@@ -107,6 +118,8 @@ torch::Tensor SameConv::forward(const torch::Tensor& input) {
 
 torch::Tensor SameConv::forward_padded(const torch::Tensor& padded) {
     const std::int64_t left = (weight.size(3) - 1) / 2;
+    const bool is_trained = torch::GradMode::is_enabled() && weight.requires_grad() && !bias.defined();
+    if (is_trained && padded.is_cpu() && weight.size(3) > 1) return conv_on_cpu(padded, weight, left);
     return torch::conv2d(padded, weight, bias, /*stride=*/at::IntArrayRef{1, 1}, /*padding=*/at::IntArrayRef{0, left});
 }
 
@@ -115,6 +128,7 @@ torch::Tensor pad_right(const torch::Tensor& input) {
 }
 
 torch::Tensor max_pool_3(const torch::Tensor& input) {
+    if (suits_cpu_loops(input)) return max_pool_3_on_cpu(input);
     return torch::max_pool2d(input, /*kernel_size=*/{1, 3}, /*stride=*/{1, 1}, /*padding=*/{0, 1});
 }
 

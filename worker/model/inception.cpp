@@ -67,7 +67,7 @@ torch::Tensor InceptionModule::forward(const torch::Tensor& input) {
         branches.push_back(conv->forward_padded(conv->has_even_kernel() ? padded : squeezed));
     branches.push_back(pool_conv_->forward(max_pool_3(input)));
     const auto joined = torch::cat(branches, 1);
-    return norm_ ? norm_->forward_relu(joined) : joined.relu_();
+    return norm_ ? torch::relu(norm_->forward(joined)) : joined.relu_();
 }
 
 void InceptionModule::fold_into(InceptionModule& folded) const {
@@ -166,7 +166,7 @@ torch::Tensor Fcn::forward(const torch::Tensor& records) {
     auto features = as_image(records, head_->weight);
     for (std::size_t i = 0; i < convs_.size(); ++i) {
         features = convs_[i]->forward(features);
-        features = norms_.empty() ? features.relu_() : norms_[i]->forward_relu(features);
+        features = norms_.empty() ? features.relu_() : torch::relu(norms_[i]->forward(features));
     }
     return head_->forward(average_over_time(features));
 }

@@ -1,6 +1,6 @@
 #include "worker/model/layers.hpp"
 
-#include "worker/model/cpu_layers.hpp"
+#include "worker/model/conv_gradient.hpp"
 
 namespace leadsweep {
 namespace {
@@ -82,29 +82,18 @@ BatchNorm::BatchNorm(std::int64_t channels, double momentum) : momentum_(momentu
 }
 
 torch::Tensor BatchNorm::forward(const torch::Tensor& input) {
-    if (!is_training() || !is_shared())
+    const bool is_shared = communicator_ != nullptr && communicator_->size() > 1;
+    if (!is_training() || !is_shared)
         return torch::batch_norm(input, weight, bias, running_mean, running_var, is_training(), momentum_, kEpsilon,
                                  /*cudnn_enabled=*/true);
     Moments moments;
     {
         const torch::NoGradGuard no_grad;
         moments = global_moments(input, *communicator_);
-        follow(moments.mean, moments.variance, moments.count);
+        running_mean.lerp_(moments.mean, momentum_);
+        running_var.lerp_(moments.variance * (moments.count / (moments.count - 1)), momentum_);
     }
     return SynchronisedNorm::apply(input, weight, bias, moments.mean, moments.variance, moments.count, communicator_);
-}
-
-torch::Tensor BatchNorm::forward_relu(const torch::Tensor& input) {
-    if (!is_training() || is_shared() || !suits_cpu_loops(input)) return torch::relu(forward(input));
-    const auto results = norm_relu_on_cpu(input, weight, bias, kEpsilon);
-    follow(results.mean, results.variance, static_cast<double>(input.numel() / input.size(1)));
-    return results.output;
-}
-
-void BatchNorm::follow(const torch::Tensor& mean, const torch::Tensor& variance, double count) {
-    const torch::NoGradGuard no_grad;
-    running_mean.lerp_(mean, momentum_);
-    running_var.lerp_(variance * (count / (count - 1)), momentum_);
 }
 
 SameConv::SameConv(std::int64_t in, std::int64_t out, std::int64_t kernel, bool has_bias) {
@@ -128,7 +117,6 @@ torch::Tensor pad_right(const torch::Tensor& input) {
 }
 
 torch::Tensor max_pool_3(const torch::Tensor& input) {
-    if (suits_cpu_loops(input)) return max_pool_3_on_cpu(input);
     return torch::max_pool2d(input, /*kernel_size=*/{1, 3}, /*stride=*/{1, 1}, /*padding=*/{0, 1});
 }
 

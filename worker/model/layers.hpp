@@ -15,8 +15,7 @@ namespace leadsweep {
 class BatchNorm : public torch::nn::Module {
 public:
     BatchNorm(std::int64_t channels, double momentum);
-    torch::Tensor forward(const torch::Tensor& input);       ///< [B, C, 1, T]
-    torch::Tensor forward_relu(const torch::Tensor& input);  ///< relu(forward(input))
+    torch::Tensor forward(const torch::Tensor& input);  ///< [B, C, 1, T]
 
     /// nullptr: statistics of this worker's records alone. The communicator must outlive its use here.
     void synchronise(Communicator* communicator) { communicator_ = communicator; }
@@ -26,10 +25,6 @@ public:
     static constexpr double kEpsilon = 1e-3;
 
 private:
-    bool is_shared() const { return communicator_ != nullptr && communicator_->size() > 1; }
-    /// Moves the running statistics towards those of a batch with `count` values a channel.
-    void follow(const torch::Tensor& mean, const torch::Tensor& variance, double count);
-
     double momentum_;
     Communicator* communicator_ = nullptr;
 };

@@ -2,10 +2,13 @@
 // (forward, backward, Adam) and inference. Printed for people; nothing is asserted on time.
 //
 //     training_bench [--threads 2] [--batch 64] [--samples 750] [--steps 8]
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
+#include <ctime>
 #include <string>
+#include <vector>
 
 #include <torch/torch.h>
 
@@ -42,17 +45,35 @@ Options read_options(int count, char** words) {
     return options;
 }
 
-/// Records a second of the median of `steps` calls, after two to warm up.
+struct Speed {
+    double per_second = 0;
+    double per_cpu_second = 0;  ///< says more where other programs share the cores; with one thread alone
+};
+
+double cpu_seconds() {
+    return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+}
+
+/// Records by the median of `steps` calls, after two to warm up.
 template <class Step>
-double speed(const Options& options, Step&& step) {
+Speed speed(const Options& options, Step&& step) {
     std::vector<double> seconds;
+    std::vector<double> cpu;
     for (int i = 0; i < options.steps + 2; ++i) {
         const auto start = std::chrono::steady_clock::now();
+        const double cpu_start = cpu_seconds();
         step();
-        if (i >= 2) seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+        if (i < 2) continue;
+        seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+        cpu.push_back(cpu_seconds() - cpu_start);
     }
-    std::sort(seconds.begin(), seconds.end());
-    return static_cast<double>(options.batch) / seconds[seconds.size() / 2];
+    const auto records = static_cast<double>(options.batch);
+    return {records / median(seconds), records / median(cpu)};
 }
 
 }  // namespace
@@ -71,16 +92,20 @@ int main(int count, char** words) {
     model->train();
     FlatParameters parameters(*model);
     const auto optimizer = parts.make_optimizer(parameters);
-    const double training = speed(options, [&] {
+    const Speed training = speed(options, [&] {
         parameters.zero_gradients();
         parts.loss(model->forward(records), targets, options.batch, *alone).backward();
         optimizer->step(1e-3);
     });
     const torch::NoGradGuard no_grad;
     const auto folded = model->fold();
-    const double inference = speed(options, [&] { folded->forward(records); });
-    std::printf("leadsweep: %lld samples, batch %lld, %d threads: training %.1f records/s, inference %.1f records/s\n",
-                static_cast<long long>(options.samples), static_cast<long long>(options.batch), options.threads,
-                training, inference);
+    const Speed inference = speed(options, [&] { folded->forward(records); });
+    const auto print = [&](const char* what, Speed found) {
+        std::printf("leadsweep %s: %lld samples, batch %lld, %d threads: %.1f records/s, %.1f per CPU second\n", what,
+                    static_cast<long long>(options.samples), static_cast<long long>(options.batch), options.threads,
+                    found.per_second, found.per_cpu_second);
+    };
+    print("training", training);
+    print("inference", inference);
     return 0;
 }

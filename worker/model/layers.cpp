@@ -1,6 +1,6 @@
 #include "worker/model/layers.hpp"
 
-#include <tuple>
+#include "worker/model/conv_gradient.hpp"
 
 namespace leadsweep {
 namespace {
@@ -107,6 +107,8 @@ torch::Tensor SameConv::forward(const torch::Tensor& input) {
 
 torch::Tensor SameConv::forward_padded(const torch::Tensor& padded) {
     const std::int64_t left = (weight.size(3) - 1) / 2;
+    const bool is_trained = torch::GradMode::is_enabled() && weight.requires_grad() && !bias.defined();
+    if (is_trained && padded.is_cpu() && weight.size(3) > 1) return conv_on_cpu(padded, weight, left);
     return torch::conv2d(padded, weight, bias, /*stride=*/at::IntArrayRef{1, 1}, /*padding=*/at::IntArrayRef{0, left});
 }
 

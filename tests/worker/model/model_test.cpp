@@ -177,19 +177,21 @@ TEST_CASE("Even kernels put the odd sample of padding on the right", "[model]") 
                        torch::tensor({3210.0F, 321.0F, 32.0F})));  // one zero on the left, two on the right
 }
 
-TEST_CASE("Pooling takes the largest of three neighbours and gives its gradient to the first of equals", "[model]") {
-    const int channels = GENERATE(1, 3, 8, 19);
-    const auto input =
-        torch::randint(0, 4, {2, channels, 1, 23}, torch::kFloat32).contiguous(torch::MemoryFormat::ChannelsLast);
-    const auto gradient = torch::randn({2, channels, 1, 23});
-    auto ours = input.clone().requires_grad_();
-    auto theirs = input.clone().requires_grad_();
-    const auto pooled = max_pool_3(ours);
-    const auto expected = torch::max_pool2d(theirs, {1, 3}, {1, 1}, {0, 1});
-    CHECK(torch::equal(pooled, expected));
-    pooled.backward(gradient);
-    expected.backward(gradient);
-    CHECK(largest_difference(ours.grad(), theirs.grad()) < 1e-6);
+TEST_CASE("Gradients of a convolution are those of LibTorch's own", "[model]") {
+    const std::int64_t kernel = GENERATE(2, 3, 10, 40);
+    const std::int64_t samples = GENERATE(1, 13, 50);
+    SameConv conv(3, 5, kernel, false);
+    initialise(conv, 1);
+    conv.to(torch::kFloat64);
+    const auto image = torch::randn({4, 3, 1, samples}, torch::kFloat64).contiguous(torch::MemoryFormat::ChannelsLast);
+    const auto gradient = torch::randn({4, 5, 1, samples}, torch::kFloat64);
+    auto ours = image.clone().requires_grad_();
+    auto theirs = image.clone().requires_grad_();
+    auto weight = conv.weight.detach().clone().requires_grad_();
+    conv.forward(ours).backward(gradient);
+    torch::conv2d(torch::constant_pad_nd(theirs, {(kernel - 1) / 2, kernel / 2}), weight).backward(gradient);
+    CHECK(largest_difference(ours.grad(), theirs.grad()) < 1e-12);
+    CHECK(largest_difference(conv.weight.grad(), weight.grad()) < 1e-11);
 }
 
 TEST_CASE("Statistics of BatchNorm are those of all ranks' records", "[model]") {

@@ -138,7 +138,7 @@ PreparedRun prepare_run(const Plan& plan, const std::string& yaml, const Places&
         job.lists_digest = lists_bytes[planned.lists];
         if (!catalogue_of.contains(planned.data)) {
             const std::string path = fmt::format("{}/catalogues/{}.jsonl", places.work, data.data_digest);
-            if (!fs::exists(path)) save_catalogue(*data.catalogue, path);
+            save_catalogue(*data.catalogue, path);  // also where it is there: file times may have changed
             catalogue_of[planned.data] = path;
         }
         const std::string pack = pack_key(planned.spec, data.data_digest);

@@ -142,7 +142,7 @@ void visit_settings(Spec& s, Visitor&& v) {
       s.data.synthetic.duration_s);
     v(K{"data.synthetic.noise_uv", "uV", KeyPart::kTrain, "standard deviation of the added noise", 0, 1000},
       s.data.synthetic.noise_uv);
-    v(K{"data.synthetic.signs", "", KeyPart::kTrain, "leads that get a planted sign, for example [V2, aVL]"},
+    v(K{"data.synthetic.signs", "", KeyPart::kTrain, "leads that get a planted sign, for example [V2, V5]"},
       s.data.synthetic.signs);
     v(K{"data.synthetic.sign_uv", "uV", KeyPart::kTrain, "height of a planted sign", 0, 10000},
       s.data.synthetic.sign_uv);

@@ -9,8 +9,9 @@
 namespace leadsweep {
 namespace {
 
-bool is_resource(std::string_view path) {
-    return path.starts_with("resources.");
+/// Where a job runs and where its records lie say nothing of what it is.
+bool is_left_out(std::string_view path) {
+    return path.starts_with("resources.") || path == "data.records" || path == "data.table.file";
 }
 
 }  // namespace
@@ -21,7 +22,7 @@ nlohmann::json canonical_settings(const JobSpec& spec, KeyPart part) {
     std::size_t index = 0;
     visit_settings(spec, [&](const KeyNote& note, const auto& field) {
         const KeyDescription& key = schema[index++];
-        if (note.part > part || is_resource(note.path)) return;
+        if (note.part > part || is_left_out(note.path)) return;
         nlohmann::json value = field;
         if (value != key.default_value) settings[note.path] = std::move(value);
     });

@@ -14,7 +14,7 @@ namespace leadsweep {
 nlohmann::json canonical_settings(const JobSpec& spec, KeyPart part);
 
 /// The spec alone: the same point of the same grid, whatever records lie in the folder.
-/// Resources are left out: they say where a job runs, not what it is.
+/// Resources and paths are left out: they say where a job runs and where its records lie, not what it is.
 std::string point_of(const JobSpec& spec);
 /// The configuration that all folds of a group share: the point without `fold`.
 std::string group_of(const JobSpec& spec);

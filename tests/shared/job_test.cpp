@@ -9,7 +9,6 @@
 #include "tests/support/catch.hpp"
 
 using namespace leadsweep;
-using Catch::Matchers::Contains;
 
 TEST_CASE("A job spec survives the way through JSON", "[job]") {
     JobSpec spec;
@@ -25,10 +24,10 @@ TEST_CASE("All problems of a job spec are reported at once", "[job]") {
         FAIL("no error");
     } catch (const InputError& error) {
         CHECK(error.problems().size() == 4);
-        CHECK_THAT(error.what(), Contains("sampling_Hz: unknown key, did you mean 'sampling_hz'?"));
-        CHECK_THAT(error.what(), Contains("did you mean 'bce'?"));
-        CHECK_THAT(error.what(), Contains("train.batch: expected a value >= 1"));
-        CHECK_THAT(error.what(), Contains("train.epochs: expected an integer"));
+        CHECK_THAT(error.what(), ContainsText("sampling_Hz: unknown key, did you mean 'sampling_hz'?"));
+        CHECK_THAT(error.what(), ContainsText("did you mean 'bce'?"));
+        CHECK_THAT(error.what(), ContainsText("train.batch: expected a value >= 1"));
+        CHECK_THAT(error.what(), ContainsText("train.epochs: expected an integer"));
     }
 }
 

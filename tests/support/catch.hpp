@@ -1,11 +1,15 @@
 // Catch2 2 (Debian 12) or 3 (Debian 13), whichever is there.
 #pragma once
 
+#include <string>
+
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
 using Catch::Approx;
+inline auto ContainsText(const std::string& text) { return Catch::Matchers::ContainsSubstring(text); }
 #else
 #include <catch2/catch.hpp>
+inline auto ContainsText(const std::string& text) { return Catch::Matchers::Contains(text); }
 #endif
 
 #include <iostream>

@@ -289,6 +289,15 @@ std::unique_ptr<Communicator> join_nccl_gang(const torch::Device& device, const 
     return std::make_unique<NcclCommunicator>(device, from_hex(where.address), rank, size, patience);
 }
 
+std::string describe_nccl() {
+    int version = 0;
+    nccl().get_version(&version);
+    Dl_info place{};
+    ::dladdr(reinterpret_cast<const void*>(nccl().get_version), &place);
+    return fmt::format("NCCL {}.{}.{} ({})", version / 10000, version % 10000 / 100, version % 100,
+                       place.dli_fname ? place.dli_fname : "?");
+}
+
 }  // namespace leadsweep
 
 #else
@@ -303,6 +312,8 @@ std::unique_ptr<Communicator> join_nccl_gang(const torch::Device&, const Meeting
                                              std::chrono::milliseconds) {
     throw CommError("this worker was built without CUDA: workers on GPUs need ./dev build cuda");
 }
+
+std::string describe_nccl() { return "no NCCL"; }
 
 }  // namespace leadsweep
 

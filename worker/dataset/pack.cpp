@@ -17,6 +17,7 @@
 #include "shared/core/digest.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/core/files.hpp"
+#include "shared/ecg/leads.hpp"
 #include "worker/dataset/prepare.hpp"
 #include "worker/dataset/survey.hpp"
 
@@ -126,6 +127,14 @@ std::size_t check_shard(std::string_view file, const nlohmann::json& expected, c
 }
 
 /// Whether a complete shard with these properties is there: reads it through.
+/// Records without a wanted lead are in no fold (the plan leaves them out): their rows stay zero.
+bool has_leads(const CatalogueRecord& record, const std::vector<std::string>& wanted) {
+    return std::all_of(wanted.begin(), wanted.end(), [&](const std::string& lead) {
+        return std::any_of(record.leads.begin(), record.leads.end(),
+                           [&](const std::string& present) { return find_lead(present) == find_lead(lead); });
+    });
+}
+
 bool is_valid_shard(const std::filesystem::path& path, const nlohmann::json& expected) {
     if (!std::filesystem::exists(path)) return false;
     try {
@@ -195,7 +204,7 @@ ShardReport write_shard(const JobSpec& spec, const Catalogue& catalogue, const s
     for (std::int64_t i = 0; i < report.records; ++i) {
         const auto& record = catalogue.records[static_cast<std::size_t>(shard * kRecordsPerShard + i)];
         const auto out = values.subspan(static_cast<std::size_t>(i) * record_values, record_values);
-        if (record.is_usable()) count_notes(add_record(spec, record, preparer, out), report);
+        if (record.is_usable() && has_leads(record, spec.data.leads)) count_notes(add_record(spec, record, preparer, out), report);
         if (progress) progress(i + 1, report.records);
     }
     preparer.flush();

@@ -20,9 +20,10 @@ namespace leadsweep {
 
 /// Probability that a record carries a sign, for each sign on its own.
 inline constexpr double kSignProbability = 0.35;
-/// A sign is sign_uv * cos(2 pi 12 Hz t) under a Gaussian of this width: a quarter of a second, below 25 Hz.
+/// A sign is sign_uv * cos(2 pi 12 Hz t) under a Gaussian of this width: half a second of a rhythm that no
+/// heart makes, below 25 Hz.
 inline constexpr double kSign_hz = 12;
-inline constexpr double kSignWidth_s = 0.06;
+inline constexpr double kSignWidth_s = 0.12;
 
 struct SyntheticRecord {
     std::string path;     ///< "synthetic/p0000017_003": names the record in the catalogue; sorts like the index

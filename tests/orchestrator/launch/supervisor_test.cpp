@@ -12,7 +12,6 @@
 #include "tests/support/temporary_folder.hpp"
 
 using namespace leadsweep;
-using Catch::Matchers::Contains;
 
 namespace {
 
@@ -87,7 +86,7 @@ TEST_CASE("Spawner tells exit codes, signals and programs that are not there", "
               .code == 7);
     CHECK(read_file(folder / "out") == "hello\n");
     CHECK(spawner.run({{"/bin/sh", "-c", "kill -9 $$"}, {}, folder / "out", false}).signal == SIGKILL);
-    CHECK_THROWS_WITH(spawner.spawn({{"/nowhere/worker"}, {}, folder / "out", false}), Contains("/nowhere/worker"));
+    CHECK_THROWS_WITH(spawner.spawn({{"/nowhere/worker"}, {}, folder / "out", false}), ContainsText("/nowhere/worker"));
 }
 
 TEST_CASE("Children do not see the variables of the MPI launcher", "[launch]") {
@@ -149,7 +148,7 @@ TEST_CASE("A crash is told apart from a kill, an exit, and garbage", "[launch]")
     const auto lost = rig.next<WorkerLost>();
     REQUIRE(lost);
     CHECK(lost->failure == failure);
-    CHECK_THAT(lost->message, Contains(text));
+    CHECK_THAT(lost->message, ContainsText(text));
 }
 
 TEST_CASE("A worker that prints megabytes goes on", "[launch]") {
@@ -165,7 +164,7 @@ TEST_CASE("A worker program that cannot start is an error that names it", "[laun
     Rig rig(1, "/bin/false");
     const auto failed = rig.next<SupervisorFailed>();
     REQUIRE(failed);
-    CHECK_THAT(failed->message, Contains("/bin/false") && Contains("cpu-0"));
+    CHECK_THAT(failed->message, ContainsText("/bin/false") && ContainsText("cpu-0"));
 }
 
 TEST_CASE("Devices are learned from the worker program", "[launch]") {
@@ -174,5 +173,5 @@ TEST_CASE("Devices are learned from the worker program", "[launch]") {
     const auto devices = discover_devices(spawner, kFakeWorker, 1, folder.path().string());
     REQUIRE(devices.size() == 2);
     CHECK(devices[1].uuid == "cpu-1");
-    CHECK_THROWS_WITH(discover_devices(spawner, "/bin/false", 1, folder.path().string()), Contains("/bin/false"));
+    CHECK_THROWS_WITH(discover_devices(spawner, "/bin/false", 1, folder.path().string()), ContainsText("/bin/false"));
 }

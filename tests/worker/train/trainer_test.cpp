@@ -18,7 +18,6 @@
 
 using namespace leadsweep;
 using namespace leadsweep::test;
-using Catch::Matchers::Contains;
 
 namespace {
 
@@ -188,7 +187,7 @@ TEST_CASE("A model file gives back the network, its spec and its classes", "[tra
     auto other = run.spec;
     other.model.depth = 4;
     CHECK_THROWS_WITH(load_weights(*make_model(other, 3), path),
-                      Contains("array 'blocks.3.bottleneck.weight' is missing"));
+                      ContainsText("array 'blocks.3.bottleneck.weight' is missing"));
 }
 
 TEST_CASE("The epoch best on the validation list is kept and patience ends training", "[train]") {
@@ -230,7 +229,7 @@ TEST_CASE("A loss that is not finite ends training as diverged, naming epoch and
         FAIL("no error");
     } catch (const JobError& error) {
         CHECK(error.failure() == FailureClass::kDiverged);
-        CHECK_THAT(error.what(), Contains("epoch 1, step 2"));
+        CHECK_THAT(error.what(), ContainsText("epoch 1, step 2"));
     }
 }
 

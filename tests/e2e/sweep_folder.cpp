@@ -25,6 +25,23 @@ std::string fake_sweep(int seeds) {
         fmt::join(values, ", "));
 }
 
+std::string training_sweep(const std::string& axes) {
+    return fmt::format(
+        "name: tiny\n"
+        "data:\n"
+        "  synthetic: {{patients: 30, records_per_patient: 2, sampling_hz: 100, duration_s: 4, signs: [V2, II]}}\n"
+        "  labels: synthetic\n"
+        "  window_s: 4\n"
+        "folds: {{k: 3}}\n"
+        "base:\n"
+        "  sampling_hz: 50\n"
+        "  model:   {{depth: 2, filters: 4, bottleneck: 4, kernels: [9, 5, 3]}}\n"
+        "  train:   {{epochs: 2, batch: 16}}\n"
+        "  explain: {{method: lime, segments: 10, perturbations: 40, records_per_class: 2}}\n"
+        "axes: {{{}}}\n",
+        axes);
+}
+
 SweepFolder::SweepFolder(std::string worker) : worker_(worker.empty() ? fake_worker_program() : std::move(worker)) {
     environment["LEADSWEEP_FAKE_TRACE"] = path("trace");
 }

@@ -46,6 +46,9 @@ private:
     std::string worker_;
 };
 
+/// Six jobs that train a very small network on generated records; the first axis varies slowest.
+std::string training_sweep(const std::string& axes = "loss: [bce, double_soft_f1], fold: all");
+
 /// Whether `text` has all of `parts`; the missing ones are printed.
 bool says(const std::string& text, const std::vector<std::string>& parts);
 

@@ -1,0 +1,150 @@
+// Sweeps of no-op jobs over several MPI ranks of this machine, and the death of one of them.
+#include <csignal>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "tests/e2e/sweep_folder.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace leadsweep;
+using namespace leadsweep::e2e;
+
+namespace {
+
+/// Thirty jobs of a fifth of a second for two devices of each of three ranks.
+void write_sweep(SweepFolder& folder) {
+    folder.write(fake_sweep(10));
+    folder.environment["LEADSWEEP_FAKE_SECONDS"] = "0.2";
+    folder.environment["LEADSWEEP_FAKE_DEVICES"] = "6";
+    folder.environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1";
+    folder.environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1";
+}
+
+std::vector<std::string> under_mpirun(const SweepFolder& folder, int ranks) {
+    std::vector<std::string> command{"setsid", "--wait", "mpirun", "--oversubscribe", "-n", std::to_string(ranks)};
+    for (const auto& argument : folder.run_command()) command.push_back(argument);
+    return command;
+}
+
+void require_complete(const SweepFolder& folder) {
+    CHECK(folder.count("SELECT count(*) FROM runs WHERE state = 'finished'") == 30);
+    CHECK(folder.count("SELECT count(*) FROM attempts WHERE outcome IS NULL") == 0);
+    CHECK(folder.count("SELECT count(*) FROM attempts WHERE outcome = 'finished'") == 30);
+    CHECK(folder.executions().size() == 30);
+}
+
+/// Ranks on which attempts ran: a worker's number has its rank above bit 32.
+long ranks_that_worked(const SweepFolder& folder) {
+    return folder.count("SELECT count(DISTINCT worker >> 32) FROM attempts WHERE outcome = 'finished'");
+}
+
+/// The process of a rank: its workers are its grandchildren, below its spawner.
+pid_t process_of_rank(pid_t launcher, int rank) {
+    for (const pid_t mpirun : processes_below(launcher, "mpirun"))
+        for (const pid_t pid : processes_below(mpirun, "leadsweep")) {
+            std::ifstream stream(fmt::format("/proc/{}/environ", pid));
+            std::ostringstream text;
+            text << stream.rdbuf();
+            const bool is_of_rank =
+                text.str().find(fmt::format("OMPI_COMM_WORLD_RANK={}", rank) + '\0') != std::string::npos;
+            if (is_of_rank && !processes_below(pid, "leadsweep").empty()) return pid;
+        }
+    return -1;
+}
+
+}  // namespace
+
+TEST_CASE("Under mpirun the ranks share the devices and complete the sweep") {
+    SweepFolder folder;
+    write_sweep(folder);
+    const Outcome outcome = run_program(under_mpirun(folder, 3), folder.environment, folder.path("run"));
+    INFO(outcome.err);
+    CHECK(outcome.code == 0);
+    require_complete(folder);
+    CHECK(ranks_that_worked(folder) == 3);
+    CHECK(all_processes_end(10));
+}
+
+TEST_CASE("Under mpirun a sweep with nothing to do ends on all ranks") {
+    SweepFolder folder;
+    write_sweep(folder);
+    REQUIRE(folder.run().code == 0);
+    const Outcome outcome = run_program(under_mpirun(folder, 3), folder.environment, folder.path("again"));
+    CHECK(outcome.code == 0);
+    CHECK(says(outcome.err, {"nothing to do"}));
+    CHECK(all_processes_end(10));
+}
+
+TEST_CASE("Under mpirun bad input ends all ranks") {
+    SweepFolder folder;
+    write_sweep(folder);
+    folder.write("name: fake\nbase: {lss: bce}\n");
+    const Outcome outcome = run_program(under_mpirun(folder, 3), folder.environment, folder.path("run"));
+    CHECK(outcome.code != 0);
+    CHECK(says(outcome.err, {"sweep.yaml:2:8"}));
+    CHECK(all_processes_end(10));
+}
+
+TEST_CASE("With --ranks the sweep is complete and the exit code is rank 0's") {
+    SweepFolder folder;
+    write_sweep(folder);
+    const Outcome outcome = folder.run({"--ranks", "3"});
+    INFO(outcome.err);
+    CHECK(outcome.code == 0);
+    require_complete(folder);
+    CHECK(ranks_that_worked(folder) == 3);
+    CHECK(all_processes_end(10));
+
+    folder.environment["LEADSWEEP_FAKE_MODE"] = "invalid";
+    folder.write(fake_sweep(11));
+    CHECK(folder.run({"--ranks", "3"}).code == 1);
+    CHECK(all_processes_end(10));
+}
+
+TEST_CASE("With --ranks a rank that is killed costs no job") {
+    SweepFolder folder;
+    write_sweep(folder);
+    Process sweep(folder.run_command({"--ranks", "3"}), folder.environment, folder.path("run"));
+    REQUIRE(wait_until(40, [&] { return folder.executions().size() >= 4; }));
+    const pid_t rank = process_of_rank(sweep.pid(), 1);
+    REQUIRE(rank > 0);
+    ::kill(rank, SIGKILL);
+    const Outcome outcome = sweep.wait(90);
+    INFO(outcome.err);
+    CHECK(outcome.code == 0);
+    require_complete(folder);
+    CHECK(folder.count("SELECT count(*) FROM events WHERE kind = 'supervisor_lost'") == 1);
+    CHECK(folder.count("SELECT count(*) FROM attempts WHERE outcome NOT IN ('finished', 'node_lost')") == 0);
+    CHECK(all_processes_end(10));
+}
+
+TEST_CASE("With --ranks an interrupt leaves a sweep that goes on") {
+    SweepFolder folder;
+    write_sweep(folder);
+    Process sweep(folder.run_command({"--ranks", "3"}), folder.environment, folder.path("run"));
+    REQUIRE(wait_until(40, [&] { return folder.executions().size() >= 4; }));
+    sweep.signal(SIGINT);
+    CHECK(sweep.wait(40).code == 3);
+    CHECK(all_processes_end(10));
+    CHECK(folder.run().code == 0);
+    require_complete(folder);
+    for (const auto& [key, times] : folder.executions()) CHECK(times == 1);
+}
+
+TEST_CASE("With --ranks a killed rank 0 is started again and the sweep completes") {
+    SweepFolder folder;
+    write_sweep(folder);
+    Process sweep(folder.run_command({"--ranks", "3"}), folder.environment, folder.path("run"));
+    REQUIRE(wait_until(40, [&] { return folder.executions().size() >= 4; }));
+    const pid_t rank = process_of_rank(sweep.pid(), 0);
+    REQUIRE(rank > 0);
+    ::kill(rank, SIGKILL);
+    const Outcome outcome = sweep.wait(100);
+    INFO(outcome.err);
+    CHECK(outcome.code == 0);
+    require_complete(folder);
+    for (const auto& [key, times] : folder.executions()) CHECK(times <= 2);
+    CHECK(all_processes_end(10));
+}

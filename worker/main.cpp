@@ -1,17 +1,14 @@
 // leadsweep-worker: one device's worth of work. Started by a supervisor; `devices` and `survey` are single questions.
 #include <iostream>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <unistd.h>
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
-#include "shared/core/log.hpp"
-#include "shared/core/text.hpp"
-#include "shared/job/semantics.hpp"
+#include "shared/core/errors.hpp"
 #include "worker/dataset/survey.hpp"
 #include "worker/devices.hpp"
-#include "worker/job_runner.hpp"
-#include "worker/train/process.hpp"
+#include "worker/serve.hpp"
 
 namespace {
 
@@ -20,26 +17,12 @@ using namespace leadsweep;
 int print_devices(int threads) {
     nlohmann::json list = nlohmann::json::array();
     for (const Device& d : list_devices(threads))
-        list.push_back({{"kind", d.kind}, {"uuid", d.uuid}, {"name", d.name}, {"cores", d.cores}, {"memory_bytes", d.memory_bytes}});
+        list.push_back({{"kind", d.kind},
+                        {"uuid", d.uuid},
+                        {"name", d.name},
+                        {"cores", d.cores},
+                        {"memory_bytes", d.memory_bytes}});
     std::cout << list.dump() << std::endl;
-    return kExitDone;
-}
-
-int serve(const std::string& uuid, const std::string& core_list) {
-    std::vector<int> cores;
-    for (const auto& core : split(core_list, ','))
-        if (!core.empty()) cores.push_back(std::stoi(core));
-    const Device device = take_device(uuid, cores);
-    prepare_process_for_training(cores.empty() ? 1 : static_cast<int>(cores.size()));
-    log::info("worker {} on {} ({}); {}", ::getpid(), device.uuid, device.name, describe_build());
-    Session session(3, 4);
-    session.tell(Hello{kProtocolVersion,
-                       describe_build(),
-                       {semantics::kPreparation, semantics::kModel, semantics::kTraining, semantics::kMetrics, semantics::kExplain},
-                       device,
-                       ::getpid()});
-    JobRunner runner(session);
-    while (const auto work = session.next()) std::visit([&](const auto& command) { runner.run(command); }, *work);
     return kExitDone;
 }
 

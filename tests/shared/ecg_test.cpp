@@ -13,6 +13,7 @@
 #include "shared/ecg/classes.hpp"
 #include "shared/ecg/leads.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace leadsweep;
 
@@ -44,8 +45,8 @@ CatalogueRecord some_record(const std::string& path) {
 
 /// A file below the build folder that is removed at the end of the scope.
 struct ScratchFile {
-    std::string path = std::string(LEADSWEEP_BINARY_DIR) + "/ecg_test_catalogue.jsonl";
-    ~ScratchFile() { std::filesystem::remove(path); }
+    TemporaryFolder folder;
+    std::string path = folder / "catalogue.jsonl";
 };
 
 std::string problem_of(const std::string& content) {

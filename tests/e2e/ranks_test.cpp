@@ -40,17 +40,17 @@ long ranks_that_worked(const SweepFolder& folder) {
     return folder.count("SELECT count(DISTINCT worker >> 32) FROM attempts WHERE outcome = 'finished'");
 }
 
-/// The process of a rank: its workers are its grandchildren, below its spawner.
+/// The process of a rank: its workers are its grandchildren, below its spawner. What lies between it and the launcher
+/// differs between versions of Open MPI (mpirun, prterun), the environment of a rank does not.
 pid_t process_of_rank(pid_t launcher, int rank) {
-    for (const pid_t mpirun : processes_below(launcher, "mpirun"))
-        for (const pid_t pid : processes_below(mpirun, "leadsweep")) {
-            std::ifstream stream(fmt::format("/proc/{}/environ", pid));
-            std::ostringstream text;
-            text << stream.rdbuf();
-            const bool is_of_rank =
-                text.str().find(fmt::format("OMPI_COMM_WORLD_RANK={}", rank) + '\0') != std::string::npos;
-            if (is_of_rank && !processes_below(pid, "leadsweep").empty()) return pid;
-        }
+    for (const pid_t pid : processes_below(launcher, "leadsweep")) {
+        std::ifstream stream(fmt::format("/proc/{}/environ", pid));
+        std::ostringstream text;
+        text << stream.rdbuf();
+        const bool is_of_rank =
+            text.str().find(fmt::format("OMPI_COMM_WORLD_RANK={}", rank) + '\0') != std::string::npos;
+        if (is_of_rank && !processes_below(pid, "leadsweep").empty()) return pid;
+    }
     return -1;
 }
 

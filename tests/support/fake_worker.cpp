@@ -94,7 +94,7 @@ void run_attempt(const Assign& assign) {
     if (setting("LEADSWEEP_FAKE_RESULT", "no") == "yes" || is_bad) {
         finished.result_path = assign.attempt_folder + "/result.cbor";
         finished.result_digest = write_job_result(small_result(), finished.result_path);
-        if (is_bad) finished.result_digest = sha256("another result");
+        if (is_bad && parts[0] == "badresult") finished.result_digest = sha256("another result");
     }
     const std::string trace = setting("LEADSWEEP_FAKE_TRACE", "");
     if (!trace.empty()) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <new>
+#include <set>
 
 #include <fmt/format.h>
 #include <torch/torch.h>
@@ -131,7 +132,7 @@ void train_model(Attempt& attempt, const torch::Device& device) {
     const JobSpec& spec = attempt.spec;
     attempt.model = make_model(spec, attempt.lists.class_count);
     attempt.model->to(device);
-    const Sampler sampler(attempt.lists.train, spec.train.batch, static_cast<std::uint64_t>(spec.seed));
+    const Sampler sampler(attempt.lists.train, static_cast<std::uint64_t>(spec.seed));
     const TrainData data{attempt.records, attempt.lists, [&](std::int64_t epoch) { return sampler.epoch_order(epoch); }};
     TrainHooks hooks;
     hooks.score = [&](std::span<const float> logits, std::span<const std::uint8_t> labels, std::int64_t, std::int64_t) {
@@ -176,17 +177,13 @@ void store_predictions(Attempt& attempt, const torch::Tensor& validation, const 
     attempt.add_artifact("predictions", "predictions.safetensors", save_arrays(file, attempt.file("predictions.safetensors")));
 }
 
-std::int64_t count_classes(const LabelSet& labels, std::span<const std::uint8_t> rows, std::int64_t records) {
-    std::int64_t count = 0;
-    for (const auto& group : labels.groups) {
-        std::int64_t positives = 0;
-        for (std::int64_t r = 0; r < records; ++r)
-            positives += std::any_of(group.begin(), group.end(), [&](std::size_t index) {
-                return rows[static_cast<std::size_t>(r) * labels.classes.size() + index] != 0;
-            });
-        if (positives > 0 && positives < records) ++count;
-    }
-    return count;
+/// Groups with both positives and negatives: those whose AUROC exists.
+std::int64_t count_classes(const LabelSet& labels, const std::vector<Metric>& metrics) {
+    std::set<std::string> groups;
+    for (std::size_t group = 0; group < labels.groups.size(); ++group) groups.insert(labels.group_code(group));
+    return std::count_if(metrics.begin(), metrics.end(), [&](const Metric& metric) {
+        return metric.name == "auroc" && metric.value && groups.contains(metric.class_code);
+    });
 }
 
 void test_model(Attempt& attempt, Model& folded) {
@@ -202,12 +199,12 @@ void test_model(Attempt& attempt, Model& folded) {
     const auto thresholds = tune_thresholds(attempt.labels, validation_labels, as_span(validation));
     JobResult& result = attempt.result;
     result.metrics = evaluate(attempt.labels, test_labels, as_span(test), "test", thresholds);
+    result.n_classes = count_classes(attempt.labels, result.metrics);
     const auto of_validation = evaluate(attempt.labels, validation_labels, as_span(validation), "validation", thresholds);
     result.metrics.insert(result.metrics.end(), of_validation.begin(), of_validation.end());
     result.n_train = static_cast<std::int64_t>(lists.train.size());
     result.n_validation = static_cast<std::int64_t>(lists.validation.size());
     result.n_test = static_cast<std::int64_t>(lists.test.size());
-    result.n_classes = count_classes(attempt.labels, test_labels, result.n_test);
     store_predictions(attempt, validation, test, thresholds);
 }
 

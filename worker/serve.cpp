@@ -19,7 +19,7 @@ Hello greeting(const Device& device) {
     return {
         kProtocolVersion,
         describe_build(),
-        {semantics::kPreparation, semantics::kModel, semantics::kTraining, semantics::kMetrics, semantics::kExplain},
+        semantics::all(),
         device,
         ::getpid()};
 }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "shared/core/log.hpp"
+#include "worker/dataset/sampler.hpp"
 #include "worker/model/predict.hpp"
 #include "worker/train/checkpoint.hpp"
 
@@ -225,10 +226,9 @@ private:
         if (index >= batch_count(train_size(), spec_.train.batch)) return {};
         const auto first = batch_start(train_size(), spec_.train.batch, index);
         const auto size = batch_start(train_size(), spec_.train.batch, index + 1) - first;
-        const auto mine = first + size * communicator_.rank() / communicator_.size();
-        const auto end = first + size * (communicator_.rank() + 1) / communicator_.size();
-        const auto part =
-            std::span(order).subspan(static_cast<std::size_t>(mine), static_cast<std::size_t>(end - mine));
+        const Share mine = share_of(size, communicator_.rank(), communicator_.size());
+        const auto part = std::span(order).subspan(static_cast<std::size_t>(first + mine.begin),
+                                                   static_cast<std::size_t>(mine.end - mine.begin));
         const auto device = model_.device();
         const auto type = parameters_type();
         return {gather_records(data_.records, part).to(device, type),
@@ -317,14 +317,6 @@ private:
 };
 
 }  // namespace
-
-std::int64_t batch_count(std::int64_t records, std::int64_t batch) {
-    return (records + batch - 1) / batch;
-}
-
-std::int64_t batch_start(std::int64_t records, std::int64_t batch, std::int64_t i) {
-    return records * i / batch_count(records, batch);
-}
 
 torch::Tensor gather_targets(const FoldLists& lists, std::span<const std::int32_t> indices) {
     const auto count = static_cast<std::int64_t>(indices.size());

@@ -82,10 +82,6 @@ struct TrainOutcome {
 TrainOutcome train(Model& model, const TrainData& data, const JobSpec& spec, Communicator& communicator,
                    const TrainParts& parts, const TrainHooks& hooks);
 
-/// First record of batch i of an epoch; batch_start(n, batch, batch_count(n, batch)) == n.
-std::int64_t batch_count(std::int64_t records, std::int64_t batch);
-std::int64_t batch_start(std::int64_t records, std::int64_t batch, std::int64_t i);
-
 /// Labels of the records `indices` as [n, K], float32.
 torch::Tensor gather_targets(const FoldLists& lists, std::span<const std::int32_t> indices);
 

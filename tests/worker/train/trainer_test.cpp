@@ -1,3 +1,4 @@
+#include "worker/dataset/sampler.hpp"
 #include "worker/train/trainer.hpp"
 
 #include <algorithm>

@@ -48,10 +48,6 @@ std::string last_line_of(const std::string& path) {
     return last;
 }
 
-std::vector<int> own_semantics() {
-    return {semantics::kPreparation, semantics::kModel, semantics::kTraining, semantics::kMetrics, semantics::kExplain};
-}
-
 /// Class and message of a worker that ended without being asked to.
 std::pair<FailureClass, std::string> diagnose(const ChildExit& exit, const std::string& log_path) {
     const std::string words = last_line_of(log_path);
@@ -218,7 +214,7 @@ void Supervisor::read_facts(Worker& worker) {
 
 void Supervisor::on_fact(Worker& worker, FromWorker fact) {
     if (auto* hello = std::get_if<Hello>(&fact)) {
-        if (hello->protocol != kProtocolVersion || hello->semantics != own_semantics())
+        if (hello->protocol != kProtocolVersion || hello->semantics != semantics::all())
             throw InputError(
                 fmt::format("{} is of another version (protocol {}, build {}): install both programs from one "
                             "build",

@@ -1,6 +1,8 @@
 #include "shared/job/job_spec.hpp"
 
 #include <cmath>
+#include <optional>
+#include <stdexcept>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -33,6 +35,15 @@ void collect_paths(const nlohmann::json& node, const std::string& prefix, std::v
 
 std::int64_t JobSpec::window_samples() const {
     return std::llround(data.window_s * sampling_hz);
+}
+
+nlohmann::json setting_of(const JobSpec& spec, std::string_view path) {
+    std::optional<nlohmann::json> value;
+    visit_settings(spec, [&](const KeyNote& note, const auto& field) {
+        if (note.path == path) value = field;
+    });
+    if (!value) throw std::logic_error(fmt::format("there is no key {}", path));
+    return *value;
 }
 
 nlohmann::json to_json(const JobSpec& spec) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -265,6 +266,8 @@ void visit_settings(Spec& s, Visitor&& v) {
     v(K{"seed", "", KeyPart::kTrain, "seed of initial weights and of the order of records", 0, kMany}, s.seed);
 }
 
+/// The value of one key. Throws std::logic_error where there is no such key.
+nlohmann::json setting_of(const JobSpec& spec, std::string_view path);
 /// The spec as nested JSON, all keys present.
 nlohmann::json to_json(const JobSpec& spec);
 /// Reads nested JSON over the defaults. Throws InputError naming every unknown key, wrong type and value out of range.

@@ -2,6 +2,8 @@
 // number: jobs computed before then have another key and count as stale, never as the same experiment.
 #pragma once
 
+#include <vector>
+
 namespace leadsweep::semantics {
 
 inline constexpr int kPreparation = 1;  ///< decoding, window, resampling, normalising, synthetic records
@@ -9,5 +11,8 @@ inline constexpr int kModel = 1;        ///< architecture and initial weights
 inline constexpr int kTraining = 1;     ///< loss, optimizer, sampler, early stopping
 inline constexpr int kMetrics = 1;      ///< every figure computed from predictions
 inline constexpr int kExplain = 1;      ///< lead importance
+
+/// All of them, in this order: what Hello carries and a supervisor compares.
+inline std::vector<int> all() { return {kPreparation, kModel, kTraining, kMetrics, kExplain}; }
 
 }  // namespace leadsweep::semantics

@@ -111,7 +111,7 @@ int serve(const std::string& device) {
     tell(Hello{
         kProtocolVersion,
         "fake",
-        {semantics::kPreparation, semantics::kModel, semantics::kTraining, semantics::kMetrics, semantics::kExplain},
+        semantics::all(),
         {"cpu", device, "fake", {0}, 0},
         ::getpid()});
     FrameReader reader;

@@ -87,17 +87,6 @@ void Scheduler::on_result_rejected(AttemptId attempt, JobIndex job, FailureClass
     dispatch(now);
 }
 
-void Scheduler::on_cancel(JobIndex job, double now) {
-    if (states_[job] == JobState::kWaiting) {
-        set_state(job, JobState::kCancelled);
-        actions_.push_back(JobEnded{job, JobState::kCancelled, "cancelled on request"});
-        return;
-    }
-    for (auto& [attempt, work] : attempts_)
-        if (work.job == job && !work.has_ended)
-            stop_work(attempt, work, FailureClass::kCancelled, "cancelled on request", settings_.stop_grace_s, now);
-}
-
 void Scheduler::on_capacity_known(double now) {
     std::map<std::string, int> slots;
     for (const auto& [id, worker] : workers_) ++slots[worker.node];

@@ -42,11 +42,8 @@ void Scheduler::set_state(JobIndex job, JobState state) {
 }
 
 void Scheduler::enqueue(JobIndex job) {
-    queues_[key_of(job)].insert(queues_[key_of(job)].end(), job);
-}
-
-void Scheduler::set_terminal(JobIndex job, JobState state) {
-    set_state(job, state);
+    auto& queue = queues_[key_of(job)];
+    queue.insert(queue.end(), job);
 }
 
 // ---- handing out ----------------------------------------------------------------------------------------------------

@@ -98,9 +98,6 @@ public:
     Scheduler(std::vector<ScheduledJob> jobs, std::vector<std::int64_t> shards, SchedulerSettings settings,
               std::function<AttemptId()> next_attempt);
 
-    /// Marks a job that needs nothing any more (finished in an earlier run, cancelled before the start).
-    void set_terminal(JobIndex job, JobState state);
-
     void on_worker_ready(WorkerId worker, std::uint32_t rank, const std::string& node, double now);
     void on_worker_lost(WorkerId worker, FailureClass failure, const std::string& message, double now);
     void on_supervisor_lost(std::uint32_t rank, const std::string& message, double now);
@@ -112,7 +109,6 @@ public:
     /// A finished attempt whose result could not be stored: counts as failed after all.
     void on_result_rejected(AttemptId attempt, JobIndex job, FailureClass failure, const std::string& message,
                             double now);
-    void on_cancel(JobIndex job, double now);
     /// All supervisors have reported all their workers once: jobs that no node can hold become invalid.
     void on_capacity_known(double now);
     /// Time-outs; call a few times a second.
@@ -125,7 +121,6 @@ public:
 
     JobState state(JobIndex job) const { return states_[job]; }
     const ScheduledJob& job(JobIndex index) const { return jobs_[index]; }
-    bool is_draining() const { return is_draining_; }
     /// Nothing runs, and nothing will.
     bool is_done() const { return attempts_.empty() && (is_draining_ || waiting_ == 0); }
     std::size_t count(JobState state) const { return counts_[static_cast<std::size_t>(state)]; }

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <deque>
 #include <exception>
-#include <functional>
 #include <map>
 #include <set>
 #include <thread>
@@ -55,7 +54,7 @@ std::vector<std::pair<int, std::string>> receive_waiting() {
 }  // namespace
 
 /// Sends that never block: frames are gathered per rank and sent by MPI_Isend, one batch in flight for each rank.
-struct MpiWorld::Outbox {
+struct MpiOutbox {
     struct Lane {
         std::string waiting;
         std::string in_flight;
@@ -100,12 +99,8 @@ namespace {
 
 class MpiTransport : public Transport {
 public:
-    using Add = std::function<void(std::uint32_t, std::string_view)>;
-    using Step = std::function<void()>;
-    using Forget = std::function<void(std::uint32_t)>;
-
-    MpiTransport(SupervisorMail& mail, std::uint32_t size, Add add, Step flush, Forget forget)
-        : mail_(mail), size_(size), add_(std::move(add)), flush_(std::move(flush)), forget_(std::move(forget)) {}
+    MpiTransport(SupervisorMail& mail, std::uint32_t size, MpiOutbox& outbox, MpiWorld& world)
+        : mail_(mail), size_(size), outbox_(outbox), world_(world) {}
 
     std::uint32_t size() const override { return size_; }
 
@@ -113,14 +108,14 @@ public:
         if (rank == 0)
             mail_.to_supervisor.push(std::move(message));
         else
-            add_(rank, encode(message));
+            outbox_.add(rank, encode(message));
     }
 
     std::vector<Received> receive(std::chrono::milliseconds timeout) override {
         const auto deadline = std::chrono::steady_clock::now() + timeout;
         std::vector<Received> received;
         while (true) {
-            flush_();
+            outbox_.flush();
             for (auto& [source, bytes] : receive_waiting()) {
                 FrameReader& reader = readers_[source];
                 reader.feed(bytes);
@@ -134,14 +129,16 @@ public:
         }
     }
 
-    void forget(std::uint32_t rank) override { forget_(rank); }
+    void forget(std::uint32_t rank) override {
+        outbox_.lanes[rank].is_forgotten = true;
+        world_.abandon();
+    }
 
 private:
     SupervisorMail& mail_;
     std::uint32_t size_;
-    Add add_;
-    Step flush_;
-    Forget forget_;
+    MpiOutbox& outbox_;
+    MpiWorld& world_;
     std::map<int, FrameReader> readers_;
 };
 
@@ -151,7 +148,7 @@ bool is_under_mpi_launcher() {
     return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr || std::getenv("PMIX_RANK") != nullptr;
 }
 
-MpiWorld::MpiWorld() : outbox_(std::make_unique<Outbox>()) {
+MpiWorld::MpiWorld() : outbox_(std::make_unique<MpiOutbox>()) {
     int provided = 0;
     if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
         throw Error("MPI_Init_thread failed: run without mpirun, or look at what mpirun said above");
@@ -210,14 +207,7 @@ std::vector<std::string> MpiWorld::share_devices(const std::string& node, const 
 }
 
 std::unique_ptr<Transport> MpiWorld::make_transport(SupervisorMail& mail) {
-    Outbox& outbox = *outbox_;
-    return std::make_unique<MpiTransport>(
-        mail, size_, [&outbox](std::uint32_t rank, std::string_view bytes) { outbox.add(rank, bytes); },
-        [&outbox] { outbox.flush(); },
-        [this, &outbox](std::uint32_t rank) {
-            outbox.lanes[rank].is_forgotten = true;
-            abandon();
-        });
+    return std::make_unique<MpiTransport>(mail, size_, *outbox_, *this);
 }
 
 void MpiWorld::relay_once(SupervisorMail& mail, bool is_waiting) {

@@ -14,6 +14,8 @@ namespace leadsweep {
 /// Whether this process was started by an MPI launcher (OMPI_COMM_WORLD_SIZE or PMIX_RANK is set).
 bool is_under_mpi_launcher();
 
+struct MpiOutbox;
+
 /// MPI from construction to destruction. Construct after the spawner's fork and before any thread.
 /// While an exception unwinds, the destructor does not finalize: that could wait for ever.
 class MpiWorld {
@@ -47,8 +49,7 @@ public:
 private:
     void relay_once(SupervisorMail& mail, bool is_waiting);
 
-    struct Outbox;
-    std::unique_ptr<Outbox> outbox_;
+    std::unique_ptr<MpiOutbox> outbox_;
     std::uint32_t rank_ = 0;
     std::uint32_t size_ = 1;
     bool is_abandoned_ = false;

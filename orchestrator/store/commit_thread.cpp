@@ -1,8 +1,16 @@
 #include "orchestrator/store/commit_thread.hpp"
 
+#include <filesystem>
 #include <utility>
 
+#include "shared/core/log.hpp"
+
 namespace leadsweep {
+namespace {
+
+constexpr std::chrono::seconds kSnapshotInterval{60};
+
+}  // namespace
 
 CommitThread::CommitThread(ResultStore& store) : store_(store), thread_([this] { serve(); }) {}
 
@@ -45,7 +53,14 @@ std::size_t CommitThread::pending() const {
 void CommitThread::serve() {
     std::unique_lock lock(mutex_);
     while (true) {
-        changed_.wait(lock, [&] { return is_ending_ || !waiting_.empty(); });
+        const bool has_work =
+            changed_.wait_for(lock, kSnapshotInterval, [&] { return is_ending_ || !waiting_.empty(); });
+        if (!has_work) {
+            lock.unlock();
+            write_snapshot_if_due();
+            lock.lock();
+            continue;
+        }
         if (waiting_.empty()) return;
         std::vector<Change> batch = std::exchange(waiting_, {});
         if (failure_) continue;
@@ -55,6 +70,8 @@ void CommitThread::serve() {
         std::exception_ptr failure;
         try {
             outcomes = commit(batch);
+            has_news_ = true;
+            write_snapshot_if_due();
         } catch (...) {
             failure = std::current_exception();
         }
@@ -62,6 +79,20 @@ void CommitThread::serve() {
         in_work_ = 0;
         failure_ = failure;
         for (auto& outcome : outcomes) outcomes_.push_back(std::move(outcome));
+    }
+}
+
+/// Readers of a database on a network file system see a copy. A copy that fails costs them news, the sweep nothing.
+void CommitThread::write_snapshot_if_due() {
+    if (!store_.needs_snapshots() || !has_news_) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (last_snapshot_ && now - *last_snapshot_ < kSnapshotInterval) return;
+    last_snapshot_ = now;
+    try {
+        store_.write_copy(ResultStore::snapshot_path(store_.path()));
+        has_news_ = false;
+    } catch (const Error& error) {
+        log::warning("no new snapshot for readers: {}", error.what());
     }
 }
 
@@ -87,8 +118,12 @@ std::vector<CommitOutcome> CommitThread::commit(std::vector<Change>& batch) {
             const FinishedAttempt& finished = *batch[i].finished;
             CommitOutcome outcome{finished.attempt, finished.job_index, problems[i], std::nullopt};
             if (!outcome.problem) store_.record_finished(finished.attempt, results[i], finished.end);
-            for (const Artifact& artifact : results[i].artifacts)
-                if (artifact.kind == "model") outcome.model = artifact;
+            const auto folder = std::filesystem::path(finished.result_path).parent_path();
+            for (Artifact& artifact : results[i].artifacts) {
+                if (artifact.kind != "model") continue;
+                artifact.path = (folder / artifact.path).string();
+                outcome.model = std::move(artifact);
+            }
             outcomes.push_back(std::move(outcome));
         }
     });

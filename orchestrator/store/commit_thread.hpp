@@ -1,7 +1,8 @@
-// Writes to the database on a thread of its own, many changes to a commit: a slow disk delays results, never
-// heartbeats.
+// Writes to the database on a thread of its own, many changes to a commit: a slow disk delays results, never heartbeats.
+// On network file systems it also writes the snapshot that readers open, at most once a minute.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -28,7 +29,7 @@ struct CommitOutcome {
     AttemptId attempt;
     std::size_t job_index = 0;
     std::optional<std::string> problem;  ///< why the result was not stored; the attempt is still open
-    std::optional<Artifact> model;       ///< its trained weights, path relative to the attempt's folder
+    std::optional<Artifact> model;       ///< its trained weights; path as a whole, not relative
 };
 
 class CommitThread {
@@ -54,6 +55,7 @@ private:
         std::optional<FinishedAttempt> finished;
     };
     void serve();
+    void write_snapshot_if_due();
     std::vector<CommitOutcome> commit(std::vector<Change>& batch);
 
     ResultStore& store_;
@@ -63,6 +65,8 @@ private:
     std::size_t in_work_ = 0;
     std::vector<CommitOutcome> outcomes_;
     std::exception_ptr failure_;
+    bool has_news_ = false;  ///< commits since the last snapshot; the thread's own
+    std::optional<std::chrono::steady_clock::time_point> last_snapshot_;
     bool is_ending_ = false;
     std::thread thread_;
 };

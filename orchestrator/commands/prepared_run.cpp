@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "shared/core/digest.hpp"
-#include "shared/core/text.hpp"
 #include "shared/job/pack_key.hpp"
 
 namespace leadsweep {
@@ -70,24 +69,15 @@ bool is_to_be_retried(const StoredJob& stored, const std::set<std::string>& retr
 }  // namespace
 
 std::string label_of(const JobSpec& spec, const std::vector<AxisCount>& axes) {
-    const nlohmann::json settings = to_json(spec);
     std::string label;
-    for (const AxisCount& axis : axes) {
-        std::string name = axis.name;
-        for (std::size_t start = 0; start != std::string::npos;) {
-            const std::size_t end = name.find(" + ", start);
-            const std::string key = name.substr(start, end == std::string::npos ? end : end - start);
-            start = end == std::string::npos ? end : end + 3;
-            nlohmann::json::json_pointer pointer;
-            for (const auto& part : split(key, '.')) pointer.push_back(part);
-            if (!settings.contains(pointer)) continue;
-            const auto& value = settings.at(pointer);
+    for (const AxisCount& axis : axes)
+        for (const std::string& key : axis.keys) {
+            const nlohmann::json value = setting_of(spec, key);
             label += fmt::format("{}{} {}", label.empty() ? "" : ", ", key,
-                                 value.is_string() ? value.get<std::string>()
-                                                   : (value.is_number_float() ? fmt::format("{:g}", value.get<double>())
-                                                                              : value.dump()));
+                                 value.is_string()         ? value.get<std::string>()
+                                 : value.is_number_float() ? fmt::format("{:g}", value.get<double>())
+                                                           : value.dump());
         }
-    }
     return label.empty() ? fmt::format("fold {}", spec.fold) : label;
 }
 

@@ -55,12 +55,12 @@ private:
 /// devices takes part all the same, and says why.
 std::vector<Device> own_devices(const RunOptions& options, const Places& places, Spawner& spawner, MpiWorld* world) {
     std::vector<Device> devices;
-    std::exception_ptr problem;
+    std::string problem;
     try {
         require_writable_folder(places.scratch);
         devices = discover_devices(spawner, places.worker, options.threads, places.scratch);
-    } catch (const Error&) {
-        problem = std::current_exception();
+    } catch (const Error& error) {
+        problem = error.what();
     }
     if (world) {
         std::vector<std::string> visible;
@@ -70,13 +70,9 @@ std::vector<Device> own_devices(const RunOptions& options, const Places& places,
             return std::find(own.begin(), own.end(), device.uuid) == own.end();
         });
     }
-    if (problem && (!world || world->rank() == 0)) std::rethrow_exception(problem);
-    if (problem) {
-        try {
-            std::rethrow_exception(problem);
-        } catch (const Error& error) {
-            log::error("rank {} on {} takes no part: {}", world->rank(), host_name(), error.what());
-        }
+    if (!problem.empty()) {
+        if (!world || world->rank() == 0) throw InputError(problem);
+        log::error("rank {} on {} takes no part: {}", world->rank(), host_name(), problem);
     }
     if (options.workers > 0 && devices.size() > static_cast<std::size_t>(options.workers))
         devices.resize(static_cast<std::size_t>(options.workers));
@@ -112,7 +108,6 @@ int coordinate(const RunOptions& options, const Places& places, Spawner& spawner
     ResultStore store = ResultStore::open(places.db);
     PreparedRun run = prepare_run(plan, read_file(options.sweep), places, store, {options.retry.begin(), options.retry.end()});
     say_what_is_planned(plan, run);
-    for (RunJob& job : run.jobs) job.label = label_of(*job.spec, plan.axes);
     const std::size_t to_do = run.jobs.size();
     const auto transport = world ? world->make_transport(mail) : std::make_unique<LoopbackTransport>(mail);
     int code = kExitDone;
@@ -125,6 +120,7 @@ int coordinate(const RunOptions& options, const Places& places, Spawner& spawner
         CoordinatorSettings settings;
         settings.sweep_name = plan.sweep_name;
         settings.work_folder = places.work;
+        settings.label_of = [&plan](const JobSpec& spec) { return label_of(spec, plan.axes); };
         settings.scheduling = options.scheduling;
         settings.supervisor_timeout_s = options.supervisor_timeout_s;
         try {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "orchestrator/commands/command.hpp"
+#include "orchestrator/commands/report_options.hpp"
 #include "orchestrator/report/comparison.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/core/text.hpp"
@@ -11,10 +12,8 @@ void add_table_command(CLI::App& app, int& exit_code) {
     struct Options {
         std::string rows = "loss";
         std::string metrics = "macro_f1";
-        std::string format = "text";
-        std::vector<std::string> where;
         TableRequest request;
-        Places places;
+        ReportOptions report;
     };
     auto options = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("table", "compare configurations: mean ± sd over the folds");
@@ -23,19 +22,16 @@ void add_table_command(CLI::App& app, int& exit_code) {
     command->add_option("--metric", options->metrics,
                         "figures, separated by commas: macro_f1, macro_auroc, auroc:AF ...")
         ->capture_default_str();
-    command->add_option("--where", options->where, "only jobs with key=value; may be repeated");
-    command->add_option("--sweep", options->request.filter.sweep, "name of the sweep [the latest]");
-    command->add_option("--format", options->format, "text, markdown, csv or json")->capture_default_str();
-    add_place_options(*command, options->places);
+    add_report_options(*command, options->report);
     command->footer("Examples:\n  leadsweep table --metric macro_f1,macro_auroc\n"
                     "  leadsweep table --rows loss,model.depth --where sampling_hz=100 --format markdown");
     command->callback([options, &exit_code] {
         TableRequest& request = options->request;
         request.rows = split(options->rows, ',');
         request.metrics = split(options->metrics, ',');
-        for (const auto& text : options->where) request.filter.where.push_back(where_from(text));
-        const TableFormat format = table_format_from(options->format);
-        const ReadStore store = ReadStore::open(resolve_places(options->places).db);
+        request.filter = filter_of(options->report);
+        const TableFormat format = table_format_from(options->report.format);
+        const ReadStore store = ReadStore::open(resolve_places(options->report.places).db);
         fmt::print("{}", render(comparison_table(store, request), format));
         exit_code = kExitDone;
     });

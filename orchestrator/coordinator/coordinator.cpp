@@ -57,6 +57,8 @@ Coordinator::Coordinator(std::vector<RunJob> jobs, std::vector<RunPack> packs, C
       supervisors_(transport.size()) {
     progress_.sweep = settings_.sweep_name;
     progress_.jobs = jobs_.size();
+    for (JobIndex job = 0; job < jobs_.size(); ++job)
+        if (jobs_[job].model_path.empty()) untrained_.emplace(jobs_[job].keys->train_key, job);
 }
 
 AttemptId Coordinator::next_attempt() {
@@ -244,18 +246,17 @@ void Coordinator::on_committed(const CommitOutcome& outcome) {
     }
     ++progress_.finished;
     share_model(outcome);
-    folders_.erase(outcome.attempt);
 }
 
 /// Jobs of this run with the same train_key need not train again.
 void Coordinator::share_model(const CommitOutcome& outcome) {
     if (!outcome.model) return;
-    const std::string& train_key = jobs_[outcome.job_index].keys->train_key;
-    for (RunJob& job : jobs_) {
-        if (!job.model_path.empty() || job.keys->train_key != train_key) continue;
-        job.model_path = folders_[outcome.attempt] + "/" + outcome.model->path;
-        job.model_digest = outcome.model->digest;
+    const auto [first, last] = untrained_.equal_range(jobs_[outcome.job_index].keys->train_key);
+    for (auto entry = first; entry != last; ++entry) {
+        jobs_[entry->second].model_path = outcome.model->path;
+        jobs_[entry->second].model_digest = outcome.model->digest;
     }
+    untrained_.erase(first, last);
 }
 
 // ---- decisions ------------------------------------------------------------------------------------------------------
@@ -268,7 +269,6 @@ void Coordinator::carry_out_decisions() {
 void Coordinator::carry_out(const StartAttempt& action) {
     RunJob& job = jobs_[action.job];
     const std::string relative = fmt::format("{}/{}", job.keys->key, action.attempt.value);
-    const std::string folder = fmt::format("{}/{}", settings_.work_folder, relative);
     const WorkerNote& leader = workers_.at(action.gang.front());
     AttemptStart start{action.attempt,     job.id,   leader.node,     action.gang.front(), leader.device.kind,
                        leader.device.uuid, relative, leader.log_path, leader.log_offset};
@@ -282,7 +282,7 @@ void Coordinator::carry_out(const StartAttempt& action) {
     assign.lists_path = job.lists_path;
     assign.lists_digest = job.lists_digest;
     assign.pack_folder = packs_[job.pack].folder;
-    assign.attempt_folder = folder;
+    assign.attempt_folder = fmt::format("{}/{}", settings_.work_folder, relative);
     assign.model_path = job.model_path;
     assign.model_digest = job.model_digest;
     if (job.has_history && job.model_path.empty()) assign.resume_folder = newest_checkpoint_folder(job.keys->key);
@@ -291,8 +291,8 @@ void Coordinator::carry_out(const StartAttempt& action) {
         assign.gang = {static_cast<int>(i), static_cast<int>(action.gang.size())};
         send_to_worker(action.gang[i], assign);
     }
-    attempts_[action.attempt] = {action.job, action.gang, folder, now_s(), 0, "", ""};
-    progress_.running[action.attempt] = {job.label, leader.device.uuid, now_s(), {}};
+    attempts_[action.attempt] = {action.job, action.gang, now_s(), 0, "", ""};
+    progress_.running[action.attempt] = {label(action.job), leader.device.uuid, now_s(), {}};
 }
 
 void Coordinator::carry_out(const StartPrepare& action) {
@@ -322,7 +322,6 @@ void Coordinator::carry_out(const AttemptEnded& action) {
     }
     progress_.running.erase(action.attempt);
     if (!action.failure) {
-        folders_[action.attempt] = found->second.folder;
         commits_.submit(
             FinishedAttempt{action.attempt, action.job, found->second.result_path, found->second.result_digest, end});
         attempts_.erase(found);
@@ -336,7 +335,7 @@ void Coordinator::carry_out(const AttemptEnded& action) {
     if (is_final) ++progress_.failed;
     if (*action.failure != FailureClass::kInterrupted)
         view_.say(fmt::format(
-            "{}: attempt {} {}: {}{}", jobs_[action.job].label, action.attempt.value, to_string(*action.failure),
+            "{}: attempt {} {}: {}{}", label(action.job), action.attempt.value, to_string(*action.failure),
             action.message,
             is_final ? fmt::format("; the job is {}", to_string(action.job_state)) : "; it is tried again"));
 }
@@ -344,7 +343,7 @@ void Coordinator::carry_out(const AttemptEnded& action) {
 void Coordinator::carry_out(const JobEnded& action) {
     ++progress_.failed;
     const JobId id = jobs_[action.job].id;
-    view_.say(fmt::format("{}: {}: {}", jobs_[action.job].label, to_string(action.state), action.message));
+    view_.say(fmt::format("{}: {}: {}", label(action.job), to_string(action.state), action.message));
     commits_.submit([=](ResultStore& store) {
         store.set_state(id, action.state);
         store.record_event({"job_ended", action.message, id, {}, ""});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -26,7 +27,6 @@ struct RunJob {
     const JobKeys* keys = nullptr;
     JobId id;
     PackIndex pack = 0;
-    std::string label;         ///< for people: what sets it apart from the other jobs
     std::string lists_path;    ///< FoldLists file
     std::string lists_digest;  ///< of its bytes
     std::int64_t attempts_used = 0;
@@ -45,6 +45,7 @@ struct RunPack {
 struct CoordinatorSettings {
     std::string sweep_name;
     std::string work_folder;
+    std::function<std::string(const JobSpec&)> label_of;  ///< for people: what sets a job apart from the others
     SchedulerSettings scheduling;
     double supervisor_timeout_s = 3;
     double start_timeout_s = 120;  ///< for all supervisors to report
@@ -79,7 +80,6 @@ private:
     struct AttemptNote {
         JobIndex job = 0;
         std::vector<WorkerId> gang;
-        std::string folder;
         double started_s = 0;
         std::int64_t log_length = 0;
         std::string result_path;
@@ -103,6 +103,7 @@ private:
     void carry_out(const SweepStopped& action);
     void carry_out_decisions();
     void share_model(const CommitOutcome& outcome);
+    std::string label(JobIndex job) const { return settings_.label_of(*jobs_[job].spec); }
     void send_to_worker(WorkerId worker, ToWorker message);
     void send_to_all(const ToSupervisor& message);
     void stop_supervisors(bool is_now);
@@ -124,7 +125,7 @@ private:
     std::vector<Supervisor> supervisors_;
     std::map<WorkerId, WorkerNote> workers_;
     std::unordered_map<AttemptId, AttemptNote> attempts_;
-    std::unordered_map<AttemptId, std::string> folders_;  ///< of finished attempts that are being committed
+    std::unordered_multimap<std::string, JobIndex> untrained_;  ///< jobs without trained weights, by train_key
     SweepProgress progress_;
     int interruptions_seen_ = 0;
     double started_s_ = 0;

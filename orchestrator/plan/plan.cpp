@@ -182,7 +182,7 @@ private:
         for (const Axis& axis : sweep_.axes) {
             std::vector<std::size_t> indices;
             for (const auto& key : axis.keys) indices.push_back(SpecFields::index_of(key));
-            AxisCount& count = plan_.axes.emplace_back(AxisCount{fmt::format("{}", fmt::join(axis.keys, " + ")), {}});
+            AxisCount& count = plan_.axes.emplace_back(AxisCount{axis.keys, {}});
             std::unordered_map<std::string, std::size_t> position;
             for (const PlannedJob& job : plan_.jobs) {
                 fields_.assign(job.spec);

@@ -48,7 +48,7 @@ struct PlannedJob {
 
 /// How many jobs have each value of an axis.
 struct AxisCount {
-    std::string name;  ///< key, or keys joined by " + "
+    std::vector<std::string> keys;  ///< one, or those that go together
     std::vector<std::pair<std::string, std::size_t>> values;
 };
 

@@ -46,7 +46,7 @@ std::string render_plan(const Plan& plan, const std::map<std::string, std::strin
     for (const AxisCount& axis : plan.axes) {
         std::vector<std::string> parts;
         for (const auto& [value, count] : axis.values) parts.push_back(fmt::format("{} ({})", value, count));
-        text += fmt::format("  {}: {}\n", axis.name, fmt::join(parts, ", "));
+        text += fmt::format("  {}: {}\n", fmt::join(axis.keys, " + "), fmt::join(parts, ", "));
     }
     for (const PlannedFolds& folds : plan.folds) text += render_folds(plan, folds);
     if (!plan.notes.empty()) text += "\nNotes:\n";

@@ -13,8 +13,9 @@ int main(int count, char** arguments) {
     CLI::App app{"leadsweep runs experiment sweeps for 12-lead ECG classifiers.", "leadsweep"};
     app.set_version_flag("--version", LEADSWEEP_VERSION);
     app.require_subcommand(1);
-    app.footer("Exit codes: 0 done, 1 some jobs failed, 2 bad input, 3 interrupted but resumable, 4 internal error.\n"
-               "`leadsweep COMMAND --help` tells more.");
+    app.footer(
+        "Exit codes: 0 done, 1 some jobs failed, 2 bad input, 3 interrupted but resumable, 4 internal error.\n"
+        "`leadsweep COMMAND --help` tells more.");
     int exit_code = kExitDone;
     add_run_command(app, exit_code);
     add_plan_command(app, exit_code);

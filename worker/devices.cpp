@@ -108,7 +108,8 @@ Device take_device(const std::string& uuid, const std::vector<int>& cores) {
             throw InputError(fmt::format("device {} is there, but cannot be used", uuid));
         return devices[index];
     }
-    throw InputError(fmt::format("no device {}: the driver shows {} GPUs: {}", uuid, known.size(), fmt::join(known, ", ")));
+    throw InputError(
+        fmt::format("no device {}: the driver shows {} GPUs: {}", uuid, known.size(), fmt::join(known, ", ")));
 #else
     throw InputError(fmt::format("no device {}: this worker was built without CUDA (./dev build cuda)", uuid));
 #endif
@@ -118,7 +119,8 @@ std::string describe_build() {
 #ifdef LEADSWEEP_CUDA
     int runtime = 0;
     cudaRuntimeGetVersion(&runtime);
-    return fmt::format("LibTorch {}, CUDA {}.{}, {}", TORCH_VERSION, runtime / 1000, runtime % 1000 / 10, describe_nccl());
+    return fmt::format("LibTorch {}, CUDA {}.{}, {}", TORCH_VERSION, runtime / 1000, runtime % 1000 / 10,
+                       describe_nccl());
 #else
     return fmt::format("LibTorch {}, no CUDA", TORCH_VERSION);
 #endif

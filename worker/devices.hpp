@@ -8,8 +8,8 @@
 
 namespace leadsweep {
 
-/// GPUs where there are any (CUDA build; CUDA_VISIBLE_DEVICES is honoured), else CPU devices of `threads` cores each out of
-/// those this process may run on. Throws InputError where threads < 1 or more than there are cores.
+/// GPUs where there are any (CUDA build; CUDA_VISIBLE_DEVICES is honoured), else CPU devices of `threads` cores each
+/// out of those this process may run on. Throws InputError where threads < 1 or more than there are cores.
 std::vector<Device> list_devices(int threads);
 
 /// The device of this id, for this process alone: CPU threads are pinned to `cores` (all, if empty).

@@ -69,14 +69,15 @@ struct Attempt {
         if (session.should_stop()) throw JobError(session.stop_reason(), "stopped on request while " + phase);
     }
     void add_artifact(const char* kind, const char* name, const std::string& digest) {
-        result.artifacts.push_back({kind, name, digest, static_cast<std::int64_t>(std::filesystem::file_size(file(name)))});
+        result.artifacts.push_back(
+            {kind, name, digest, static_cast<std::int64_t>(std::filesystem::file_size(file(name)))});
     }
 };
 
 FoldLists load_lists(const Assign& assign) {
     if (const auto found = sha256_file(assign.lists_path); found != assign.lists_digest)
-        throw InputError(fmt::format("{}: digest {} where {} was expected: the file was changed", assign.lists_path, found,
-                                     assign.lists_digest));
+        throw InputError(fmt::format("{}: digest {} where {} was expected: the file was changed", assign.lists_path,
+                                     found, assign.lists_digest));
     return load_fold_lists(assign.lists_path);
 }
 
@@ -92,7 +93,9 @@ std::unique_ptr<Communicator> meet_gang(const Assign& assign, Session& session, 
     return join_gang(device, {rendezvous.address, rendezvous.token}, assign.gang.rank, assign.gang.size, kGangPatience);
 }
 
-torch::Device torch_device() { return torch::cuda::is_available() ? torch::kCUDA : torch::kCPU; }
+torch::Device torch_device() {
+    return torch::cuda::is_available() ? torch::kCUDA : torch::kCPU;
+}
 
 std::vector<std::string> class_codes(const LabelSet& labels) {
     std::vector<std::string> codes;
@@ -133,7 +136,8 @@ void train_model(Attempt& attempt, const torch::Device& device) {
     attempt.model = make_model(spec, attempt.lists.class_count);
     attempt.model->to(device);
     const Sampler sampler(attempt.lists.train, static_cast<std::uint64_t>(spec.seed));
-    const TrainData data{attempt.records, attempt.lists, [&](std::int64_t epoch) { return sampler.epoch_order(epoch); }};
+    const TrainData data{attempt.records, attempt.lists,
+                         [&](std::int64_t epoch) { return sampler.epoch_order(epoch); }};
     TrainHooks hooks;
     hooks.score = [&](std::span<const float> logits, std::span<const std::uint8_t> labels, std::int64_t, std::int64_t) {
         return EpochScores{macro_auroc(attempt.labels, labels, logits), macro_f1(attempt.labels, labels, logits)};
@@ -155,7 +159,8 @@ void train_model(Attempt& attempt, const torch::Device& device) {
 void store_model(Attempt& attempt) {
     if (!attempt.is_leader()) return;
     const ModelInfo info{attempt.spec, class_codes(attempt.labels)};
-    attempt.add_artifact("model", "model.safetensors", save_model(*attempt.model, info, attempt.file("model.safetensors")));
+    attempt.add_artifact("model", "model.safetensors",
+                         save_model(*attempt.model, info, attempt.file("model.safetensors")));
 }
 
 /// Predictions of both lists as an artefact, so that any figure can be computed later without training.
@@ -174,7 +179,8 @@ void store_predictions(Attempt& attempt, const torch::Tensor& validation, const 
     file.arrays["test_records"] = records(attempt.lists.test);
     file.arrays["thresholds"] = NamedArray::of<double>(thresholds, {static_cast<std::int64_t>(thresholds.size())});
     file.metadata = {{"label_set", attempt.labels.name}, {"data_digest", attempt.lists.data_digest}};
-    attempt.add_artifact("predictions", "predictions.safetensors", save_arrays(file, attempt.file("predictions.safetensors")));
+    attempt.add_artifact("predictions", "predictions.safetensors",
+                         save_arrays(file, attempt.file("predictions.safetensors")));
 }
 
 /// Groups with both positives and negatives: those whose AUROC exists.
@@ -200,7 +206,8 @@ void test_model(Attempt& attempt, Model& folded) {
     JobResult& result = attempt.result;
     result.metrics = evaluate(attempt.labels, test_labels, as_span(test), "test", thresholds);
     result.n_classes = count_classes(attempt.labels, result.metrics);
-    const auto of_validation = evaluate(attempt.labels, validation_labels, as_span(validation), "validation", thresholds);
+    const auto of_validation =
+        evaluate(attempt.labels, validation_labels, as_span(validation), "validation", thresholds);
     result.metrics.insert(result.metrics.end(), of_validation.begin(), of_validation.end());
     result.n_train = static_cast<std::int64_t>(lists.train.size());
     result.n_validation = static_cast<std::int64_t>(lists.validation.size());
@@ -212,7 +219,8 @@ void explain_model(Attempt& attempt, std::shared_ptr<Model> folded) {
     const auto explainer = make_explainer(attempt.spec, std::move(folded));
     if (!explainer) return;
     const auto start = std::chrono::steady_clock::now();
-    const ExplainPlan plan = plan_explanations(attempt.lists, attempt.spec.explain.records_per_class, attempt.spec.seed);
+    const ExplainPlan plan =
+        plan_explanations(attempt.lists, attempt.spec.explain.records_per_class, attempt.spec.seed);
     ExplainHooks hooks;
     hooks.should_stop = [&] { return attempt.session.should_stop(); };
     hooks.on_progress = [&](double fraction) {
@@ -304,16 +312,17 @@ void JobRunner::run(const Prepare& prepare) {
     const auto start = std::chrono::steady_clock::now();
     try {
         const JobSpec spec = job_spec_from_json(prepare.spec);
-        const ShardReport report = write_shard(
-            spec, *catalogue(prepare.catalogue_path), prepare.pack_folder, prepare.shard,
-            [&](std::int64_t done, std::int64_t total) {
-                session_.tell(Progress{prepare.attempt, "preparing", 0, 0,
-                                       static_cast<double>(done) / static_cast<double>(total), 0, 0});
-                if (session_.should_stop()) throw JobError(session_.stop_reason(), "stopped on request while preparing");
-            });
+        const ShardReport report =
+            write_shard(spec, *catalogue(prepare.catalogue_path), prepare.pack_folder, prepare.shard,
+                        [&](std::int64_t done, std::int64_t total) {
+                            session_.tell(Progress{prepare.attempt, "preparing", 0, 0,
+                                                   static_cast<double>(done) / static_cast<double>(total), 0, 0});
+                            if (session_.should_stop())
+                                throw JobError(session_.stop_reason(), "stopped on request while preparing");
+                        });
         if (report.padded_records + report.missing_samples + report.constant_leads > 0)
-            log::info("shard {}: {} short records padded, {} missing samples interpolated, {} constant leads", prepare.shard,
-                      report.padded_records, report.missing_samples, report.constant_leads);
+            log::info("shard {}: {} short records padded, {} missing samples interpolated, {} constant leads",
+                      prepare.shard, report.padded_records, report.missing_samples, report.constant_leads);
         session_.tell(Prepared{prepare.attempt, seconds_since(start)});
     } catch (...) {
         const Failed failed = failure_of(prepare.attempt);

@@ -16,12 +16,7 @@ constexpr int kCommandDescriptor = 3;
 constexpr int kFactDescriptor = 4;
 
 Hello greeting(const Device& device) {
-    return {
-        kProtocolVersion,
-        describe_build(),
-        semantics::all(),
-        device,
-        ::getpid()};
+    return {kProtocolVersion, describe_build(), semantics::all(), device, ::getpid()};
 }
 
 }  // namespace

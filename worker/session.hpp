@@ -1,5 +1,5 @@
-// The worker's side of its pipes: commands come in on one thread and are handed out one at a time, facts go out from any
-// thread. Knows nothing of training.
+// The worker's side of its pipes: commands come in on one thread and are handed out one at a time, facts go out from
+// any thread. Knows nothing of training.
 #pragma once
 
 #include <atomic>

@@ -11,9 +11,10 @@ namespace leadsweep {
 /// Where things lie. Empty ones are resolved by resolve_places().
 struct Places {
     std::string db = "results/out/leadsweep.sqlite";
-    std::string work;     ///< checkpoints and artefacts, visible to every node; default `<db>.files`
-    std::string scratch;  ///< packs and logs, local to the node; default SLURM_TMPDIR, TMPDIR, or `<work>/scratch/<host>`
-    std::string worker;   ///< worker program; default: beside this one
+    std::string work;  ///< checkpoints and artefacts, visible to every node; default `<db>.files`
+    std::string
+        scratch;  ///< packs and logs, local to the node; default SLURM_TMPDIR, TMPDIR, or `<work>/scratch/<host>`
+    std::string worker;  ///< worker program; default: beside this one
 };
 
 /// Absolute paths, defaults filled in. Makes nothing.

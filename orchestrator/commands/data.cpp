@@ -46,12 +46,13 @@ std::string show_labels(const std::map<std::string, std::size_t>& labels) {
     std::size_t others = 0;
     for (const auto& [code, n] : labels) {
         const auto index = known.find(code);
-        if (index) named.emplace_back(n, known.classes[*index].abbreviation);
-        else ++others;
+        if (index)
+            named.emplace_back(n, known.classes[*index].abbreviation);
+        else
+            ++others;
     }
-    std::sort(named.begin(), named.end(), [](const auto& a, const auto& b) {
-        return std::pair(b.first, a.second) < std::pair(a.first, b.second);
-    });
+    std::sort(named.begin(), named.end(),
+              [](const auto& a, const auto& b) { return std::pair(b.first, a.second) < std::pair(a.first, b.second); });
     std::vector<std::string> texts;
     for (const auto& [n, name] : named) texts.push_back(fmt::format("{} {}", name, n));
     std::string text = fmt::format("{}", fmt::join(texts, ", "));
@@ -71,20 +72,23 @@ int show_data(const std::string& folder, const Places& options) {
         count(sources[record.source], record);
         count(all, record);
     }
-    fmt::print("{} of {} records read; format, size, first value and checksum of every lead are right in these\n\n", all.read,
-               all.records);
-    fmt::print("{:<22} {:>8} {:>8} {:>12} {:>14} {:>9}\n", "source", "records", "read", "rate (Hz)", "length (s)", "no label");
+    fmt::print("{} of {} records read; format, size, first value and checksum of every lead are right in these\n\n",
+               all.read, all.records);
+    fmt::print("{:<22} {:>8} {:>8} {:>12} {:>14} {:>9}\n", "source", "records", "read", "rate (Hz)", "length (s)",
+               "no label");
     for (const auto& [name, source] : sources) {
-        const std::string length = source.read == 0 ? "" : fmt::format("{:.1f} - {:.1f}", source.shortest_s, source.longest_s);
-        fmt::print("{:<22} {:>8} {:>8} {:>12} {:>14} {:>9}\n", name.empty() ? "(top folder)" : name, source.records, source.read,
-                   fmt::format("{}", fmt::join(source.rates_hz, ", ")), length, source.without_diagnosis);
+        const std::string length =
+            source.read == 0 ? "" : fmt::format("{:.1f} - {:.1f}", source.shortest_s, source.longest_s);
+        fmt::print("{:<22} {:>8} {:>8} {:>12} {:>14} {:>9}\n", name.empty() ? "(top folder)" : name, source.records,
+                   source.read, fmt::format("{}", fmt::join(source.rates_hz, ", ")), length, source.without_diagnosis);
     }
     fmt::print("\nlabels\n");
     for (const auto& [name, source] : sources)
         fmt::print("{:<22} {}\n", name.empty() ? "(top folder)" : name, show_labels(source.labels));
-    fmt::print("\n{} records have no diagnosis code in their header (a table may give one), {} have missing samples, {} have "
-               "constant leads\n",
-               all.without_diagnosis, all.with_missing_samples, all.with_constant_leads);
+    fmt::print(
+        "\n{} records have no diagnosis code in their header (a table may give one), {} have missing samples, {} have "
+        "constant leads\n",
+        all.without_diagnosis, all.with_missing_samples, all.with_constant_leads);
     for (const auto& record : catalogue->records)
         if (!record.is_usable()) fmt::print("cannot be read: {}: {}\n", record.path, record.problem);
     return all.read == all.records ? kExitDone : kExitSomeFailed;

@@ -13,7 +13,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string absolute(const std::string& path) { return fs::absolute(path).lexically_normal().string(); }
+std::string absolute(const std::string& path) {
+    return fs::absolute(path).lexically_normal().string();
+}
 
 }  // namespace
 
@@ -36,7 +38,8 @@ Places resolve_places(Places places) {
         }
     }
     places.scratch = absolute(places.scratch);
-    if (places.worker.empty()) places.worker = (fs::read_symlink("/proc/self/exe").parent_path() / "leadsweep-worker").string();
+    if (places.worker.empty())
+        places.worker = (fs::read_symlink("/proc/self/exe").parent_path() / "leadsweep-worker").string();
     places.worker = absolute(places.worker);
     return places;
 }
@@ -44,8 +47,9 @@ Places resolve_places(Places places) {
 void add_place_options(CLI::App& command, Places& places) {
     command.add_option("--db", places.db, "database of results")->capture_default_str();
     command.add_option("--work", places.work, "folder for checkpoints and artefacts, seen by every node [<db>.files]");
-    command.add_option("--scratch", places.scratch,
-                       "node-local folder for prepared records and logs [$SLURM_TMPDIR, $TMPDIR or <work>/scratch/<host>]");
+    command.add_option(
+        "--scratch", places.scratch,
+        "node-local folder for prepared records and logs [$SLURM_TMPDIR, $TMPDIR or <work>/scratch/<host>]");
     command.add_option("--worker", places.worker, "worker program [leadsweep-worker beside leadsweep]");
 }
 

@@ -25,8 +25,10 @@ std::map<std::string, std::string> states_of(const Plan& plan, const std::string
     }
     for (const PlannedJob& job : plan.jobs) {
         const auto known = state_of_key.find(job.keys.key);
-        if (known != state_of_key.end()) states[job.keys.key] = known->second == "finished" ? "done" : known->second;
-        else if (has_point.contains(job.keys.point)) states[job.keys.key] = "stale";
+        if (known != state_of_key.end())
+            states[job.keys.key] = known->second == "finished" ? "done" : known->second;
+        else if (has_point.contains(job.keys.point))
+            states[job.keys.key] = "stale";
     }
     return states;
 }

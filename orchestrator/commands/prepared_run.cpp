@@ -22,7 +22,9 @@ std::vector<JobRow> job_rows(const Plan& plan) {
     return rows;
 }
 
-std::string lists_file(const std::string& lists_digest) { return fmt::format("lists/{}.safetensors", lists_digest); }
+std::string lists_file(const std::string& lists_digest) {
+    return fmt::format("lists/{}.safetensors", lists_digest);
+}
 
 std::vector<FoldRow> fold_rows(const Plan& plan) {
     std::map<std::size_t, FoldRow> rows;
@@ -135,7 +137,8 @@ PreparedRun prepare_run(const Plan& plan, const std::string& yaml, const Places&
         const auto [place, is_new] = pack_of.try_emplace(pack, run.packs.size());
         if (is_new)
             run.packs.push_back({fmt::format("{}/packs/{}", places.scratch, pack), catalogue_of[planned.data],
-                                 shard_count(static_cast<std::int64_t>(data.catalogue->records.size())), &planned.spec});
+                                 shard_count(static_cast<std::int64_t>(data.catalogue->records.size())),
+                                 &planned.spec});
         job.pack = place->second;
         if (trained.contains(planned.keys.train_key)) {
             if (const auto model = store.find_trained_model(planned.keys.train_key)) {

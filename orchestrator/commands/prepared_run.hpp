@@ -21,8 +21,9 @@ struct PreparedRun {
     std::size_t failed_before = 0;  ///< ended for good in earlier runs and not to be tried again
 };
 
-/// Registers sweep, jobs and folds, and writes the lists and catalogues that workers need below `<work>`. Jobs that failed
-/// in earlier runs with a class in `retry` are forgiven and run again ("all": every class). Throws StoreError, FileError.
+/// Registers sweep, jobs and folds, and writes the lists and catalogues that workers need below `<work>`. Jobs that
+/// failed in earlier runs with a class in `retry` are forgiven and run again ("all": every class). Throws StoreError,
+/// FileError.
 PreparedRun prepare_run(const Plan& plan, const std::string& yaml, const Places& places, ResultStore& store,
                         const std::set<std::string>& retry);
 

@@ -20,7 +20,8 @@ void add_query_command(CLI::App& app, int& exit_code) {
     add_place_options(*command, options->places);
     command->footer("Example:\n  leadsweep query \"SELECT sampling_hz, loss, avg(macro_f1) FROM runs GROUP BY 1, 2\"");
     command->callback([options, &exit_code] {
-        fmt::print("{}", run_query(resolve_places(options->places).db, options->sql, table_format_from(options->format)));
+        fmt::print("{}",
+                   run_query(resolve_places(options->places).db, options->sql, table_format_from(options->format)));
         exit_code = kExitDone;
     });
 }

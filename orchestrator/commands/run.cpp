@@ -51,8 +51,8 @@ private:
     std::thread thread_;
 };
 
-/// Devices of this rank: those of its host, shared with the other ranks there. Collective under MPI: a rank that finds no
-/// devices takes part all the same, and says why.
+/// Devices of this rank: those of its host, shared with the other ranks there. Collective under MPI: a rank that finds
+/// no devices takes part all the same, and says why.
 std::vector<Device> own_devices(const RunOptions& options, const Places& places, Spawner& spawner, MpiWorld* world) {
     std::vector<Device> devices;
     std::string problem;
@@ -66,9 +66,8 @@ std::vector<Device> own_devices(const RunOptions& options, const Places& places,
         std::vector<std::string> visible;
         for (const Device& device : devices) visible.push_back(device.uuid);
         const auto own = world->share_devices(host_name(), visible);
-        std::erase_if(devices, [&](const Device& device) {
-            return std::find(own.begin(), own.end(), device.uuid) == own.end();
-        });
+        std::erase_if(
+            devices, [&](const Device& device) { return std::find(own.begin(), own.end(), device.uuid) == own.end(); });
     }
     if (!problem.empty()) {
         if (!world || world->rank() == 0) throw InputError(problem);
@@ -93,9 +92,10 @@ SupervisorSettings supervisor_settings(const RunOptions& options, const Places& 
 
 void say_what_is_planned(const Plan& plan, const PreparedRun& run) {
     for (const auto& note : plan.notes) log::info("{}", note);
-    log::info("{}: {} jobs in {} groups: {} to do, {} done before{}", plan.sweep_name, plan.jobs.size(), plan.groups,
-              run.jobs.size(), run.done_before,
-              run.failed_before ? fmt::format(", {} failed before (--retry all tries them again)", run.failed_before) : "");
+    log::info(
+        "{}: {} jobs in {} groups: {} to do, {} done before{}", plan.sweep_name, plan.jobs.size(), plan.groups,
+        run.jobs.size(), run.done_before,
+        run.failed_before ? fmt::format(", {} failed before (--retry all tries them again)", run.failed_before) : "");
 }
 
 /// Rank 0: plans, then coordinates. `start_supervisor` is called once there is something to do.
@@ -106,7 +106,8 @@ int coordinate(const RunOptions& options, const Places& places, Spawner& spawner
     require_writable_folder(places.work);
     const Plan plan = make_plan(sweep, catalogue_provider(places, spawner));
     ResultStore store = ResultStore::open(places.db);
-    PreparedRun run = prepare_run(plan, read_file(options.sweep), places, store, {options.retry.begin(), options.retry.end()});
+    PreparedRun run =
+        prepare_run(plan, read_file(options.sweep), places, store, {options.retry.begin(), options.retry.end()});
     say_what_is_planned(plan, run);
     const std::size_t to_do = run.jobs.size();
     const auto transport = world ? world->make_transport(mail) : std::make_unique<LoopbackTransport>(mail);
@@ -155,8 +156,9 @@ int run_as_rank(const RunOptions& options) {
         return kExitDone;
     }
     if (world && world->size() > 1 && !std::getenv(kExitFileVariable))
-        log::warning("under plain mpirun a dead rank ends all ranks; nothing is lost, and the same command goes on. "
-                     "`leadsweep run --ranks N` outlives it");
+        log::warning(
+            "under plain mpirun a dead rank ends all ranks; nothing is lost, and the same command goes on. "
+            "`leadsweep run --ranks N` outlives it");
     try {
         return coordinate(options, places, spawner, world.get(), mail, start_supervisor);
     } catch (...) {
@@ -191,7 +193,8 @@ int run(const RunOptions& options) {
         const Places places = resolve_places(options.places);
         (void)load_sweep_file(options.sweep, options.set);  // bad input is told before anything starts
         require_writable_folder(places.work);
-        return run_under_mpirun(options.ranks, arguments_of_a_rank(), fmt::format("{}/exit.{}", places.work, ::getpid()));
+        return run_under_mpirun(options.ranks, arguments_of_a_rank(),
+                                fmt::format("{}/exit.{}", places.work, ::getpid()));
     }
     return run_as_rank(options);
 }
@@ -216,13 +219,18 @@ void add_run_command(CLI::App& app, int& exit_code) {
     command->add_option("--workers", options->workers, "at most so many workers a rank [all devices]");
     command->add_option("--retry", options->retry, "run jobs again that failed before with this class, or `all`");
     command->add_flag("--quiet", options->is_quiet, "no progress");
-    command->add_option("--hung-after", options->scheduling.phase_timeout_s, "seconds without progress")->capture_default_str();
-    command->add_option("--rank-timeout", options->supervisor_timeout_s, "seconds of silence after which a rank is lost")
+    command->add_option("--hung-after", options->scheduling.phase_timeout_s, "seconds without progress")
         ->capture_default_str();
-    command->add_option("--breaker", options->scheduling.breaker_limit, "stop after so many equal failures in a row; 0: never")
+    command
+        ->add_option("--rank-timeout", options->supervisor_timeout_s, "seconds of silence after which a rank is lost")
+        ->capture_default_str();
+    command
+        ->add_option("--breaker", options->scheduling.breaker_limit,
+                     "stop after so many equal failures in a row; 0: never")
         ->capture_default_str();
     command->footer(
-        "Examples:\n  leadsweep run sweeps/demo.yaml\n  leadsweep run sweeps/real_small.yaml --set data.records=/data/ecg\n"
+        "Examples:\n  leadsweep run sweeps/demo.yaml\n  leadsweep run sweeps/real_small.yaml --set "
+        "data.records=/data/ecg\n"
         "  leadsweep run sweeps/demo.yaml --ranks 4\n  mpirun -n 4 leadsweep run sweeps/demo.yaml\n"
         "Ctrl-C once: checkpoints are written, the same command goes on from there. Twice: stops at once.");
     command->callback([options, &exit_code] {

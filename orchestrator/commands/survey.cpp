@@ -60,7 +60,8 @@ CatalogueProvider catalogue_provider(const Places& places, Spawner& spawner) {
             fs::create_directories(folder);
             return survey_by_worker(request, folder, places, spawner);
         }));
-        if (is_changed || !cached || cached->records.size() != catalogue->records.size()) save_catalogue(*catalogue, path);
+        if (is_changed || !cached || cached->records.size() != catalogue->records.size())
+            save_catalogue(*catalogue, path);
         return std::shared_ptr<const Catalogue>(catalogue);
     };
 }

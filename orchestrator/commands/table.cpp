@@ -18,13 +18,15 @@ void add_table_command(CLI::App& app, int& exit_code) {
     auto options = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("table", "compare configurations: mean ± sd over the folds");
     command->add_option("--rows", options->rows, "settings of the rows, separated by commas")->capture_default_str();
-    command->add_option("--columns", options->request.columns, "setting of the columns, or \"\"")->capture_default_str();
-    command->add_option("--metric", options->metrics,
-                        "figures, separated by commas: macro_f1, macro_auroc, auroc:AF ...")
+    command->add_option("--columns", options->request.columns, "setting of the columns, or \"\"")
+        ->capture_default_str();
+    command
+        ->add_option("--metric", options->metrics, "figures, separated by commas: macro_f1, macro_auroc, auroc:AF ...")
         ->capture_default_str();
     add_report_options(*command, options->report);
-    command->footer("Examples:\n  leadsweep table --metric macro_f1,macro_auroc\n"
-                    "  leadsweep table --rows loss,model.depth --where sampling_hz=100 --format markdown");
+    command->footer(
+        "Examples:\n  leadsweep table --metric macro_f1,macro_auroc\n"
+        "  leadsweep table --rows loss,model.depth --where sampling_hz=100 --format markdown");
     command->callback([options, &exit_code] {
         TableRequest& request = options->request;
         request.rows = split(options->rows, ',');

@@ -25,7 +25,9 @@ constexpr auto kOutliveGrace = std::chrono::seconds(10);
 
 std::atomic<int> interrupts{0};
 
-void on_interrupt(int) { interrupts.fetch_add(1, std::memory_order_relaxed); }
+void on_interrupt(int) {
+    interrupts.fetch_add(1, std::memory_order_relaxed);
+}
 
 pid_t start(const std::vector<std::string>& arguments) {
     std::vector<std::string> copy = arguments;
@@ -73,7 +75,8 @@ std::optional<int> run_once(const std::vector<std::string>& command, const std::
 
 }  // namespace
 
-int run_under_mpirun(int ranks, const std::vector<std::string>& arguments, const std::string& exit_file, int relaunches) {
+int run_under_mpirun(int ranks, const std::vector<std::string>& arguments, const std::string& exit_file,
+                     int relaunches) {
     std::signal(SIGINT, on_interrupt);
     std::signal(SIGTERM, on_interrupt);
     ::setenv(kExitFileVariable, exit_file.c_str(), 1);

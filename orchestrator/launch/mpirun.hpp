@@ -9,9 +9,10 @@ namespace leadsweep {
 /// Environment variable naming the file to which rank 0 writes its exit code: mpirun's own may be 0 whatever happened.
 inline constexpr const char* kExitFileVariable = "LEADSWEEP_EXIT_FILE";
 
-/// Runs `arguments` ([0]: this program, without --ranks) on `ranks` ranks. Interrupts reach rank 0 as SIGUSR1. An mpirun
-/// that outlives rank 0 is ended; a rank 0 that died is started again, at most `relaunches` times.
-/// Returns the exit code. Throws Error where mpirun cannot be started.
-int run_under_mpirun(int ranks, const std::vector<std::string>& arguments, const std::string& exit_file, int relaunches = 3);
+/// Runs `arguments` ([0]: this program, without --ranks) on `ranks` ranks. Interrupts reach rank 0 as SIGUSR1. An
+/// mpirun that outlives rank 0 is ended; a rank 0 that died is started again, at most `relaunches` times. Returns the
+/// exit code. Throws Error where mpirun cannot be started.
+int run_under_mpirun(int ranks, const std::vector<std::string>& arguments, const std::string& exit_file,
+                     int relaunches = 3);
 
 }  // namespace leadsweep

@@ -1,5 +1,5 @@
-// Writes to the database on a thread of its own, many changes to a commit: a slow disk delays results, never heartbeats.
-// On network file systems it also writes the snapshot that readers open, at most once a minute.
+// Writes to the database on a thread of its own, many changes to a commit: a slow disk delays results, never
+// heartbeats. On network file systems it also writes the snapshot that readers open, at most once a minute.
 #pragma once
 
 #include <chrono>

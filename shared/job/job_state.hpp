@@ -31,6 +31,8 @@ constexpr std::optional<JobState> job_state_from(std::string_view name) {
     return std::nullopt;
 }
 
-constexpr bool is_terminal(JobState state) { return state != JobState::kWaiting && state != JobState::kRunning; }
+constexpr bool is_terminal(JobState state) {
+    return state != JobState::kWaiting && state != JobState::kRunning;
+}
 
 }  // namespace leadsweep

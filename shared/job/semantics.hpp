@@ -13,6 +13,8 @@ inline constexpr int kMetrics = 1;      ///< every figure computed from predicti
 inline constexpr int kExplain = 1;      ///< lead importance
 
 /// All of them, in this order: what Hello carries and a supervisor compares.
-inline std::vector<int> all() { return {kPreparation, kModel, kTraining, kMetrics, kExplain}; }
+inline std::vector<int> all() {
+    return {kPreparation, kModel, kTraining, kMetrics, kExplain};
+}
 
 }  // namespace leadsweep::semantics

@@ -108,12 +108,7 @@ void run_attempt(const Assign& assign) {
 
 int serve(const std::string& device) {
     std::signal(SIGPIPE, SIG_IGN);
-    tell(Hello{
-        kProtocolVersion,
-        "fake",
-        semantics::all(),
-        {"cpu", device, "fake", {0}, 0},
-        ::getpid()});
+    tell(Hello{kProtocolVersion, "fake", semantics::all(), {"cpu", device, "fake", {0}, 0}, ::getpid()});
     FrameReader reader;
     std::string buffer(65536, '\0');
     while (true) {

@@ -313,7 +313,9 @@ std::unique_ptr<Communicator> join_nccl_gang(const torch::Device&, const Meeting
     throw CommError("this worker was built without CUDA: workers on GPUs need ./dev build cuda");
 }
 
-std::string describe_nccl() { return "no NCCL"; }
+std::string describe_nccl() {
+    return "no NCCL";
+}
 
 }  // namespace leadsweep
 

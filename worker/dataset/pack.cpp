@@ -204,7 +204,8 @@ ShardReport write_shard(const JobSpec& spec, const Catalogue& catalogue, const s
     for (std::int64_t i = 0; i < report.records; ++i) {
         const auto& record = catalogue.records[static_cast<std::size_t>(shard * kRecordsPerShard + i)];
         const auto out = values.subspan(static_cast<std::size_t>(i) * record_values, record_values);
-        if (record.is_usable() && has_leads(record, spec.data.leads)) count_notes(add_record(spec, record, preparer, out), report);
+        if (record.is_usable() && has_leads(record, spec.data.leads))
+            count_notes(add_record(spec, record, preparer, out), report);
         if (progress) progress(i + 1, report.records);
     }
     preparer.flush();

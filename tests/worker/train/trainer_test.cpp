@@ -1,5 +1,5 @@
-#include "worker/dataset/sampler.hpp"
 #include "worker/train/trainer.hpp"
+#include "worker/dataset/sampler.hpp"
 
 #include <algorithm>
 #include <filesystem>

@@ -279,6 +279,19 @@ JobKeys Plan::keys(std::size_t job) const {
     return {hex_of(planned.point), hex_of(groups[planned.group]), hex_of(planned.train_key), hex_of(planned.key)};
 }
 
+std::string Plan::label(std::size_t job) const {
+    std::string label;
+    for (const AxisCount& axis : axes)
+        for (const std::string& key : axis.keys) {
+            const nlohmann::json value = specs.value(job, key);
+            label += fmt::format("{}{} {}", label.empty() ? "" : ", ", key,
+                                 value.is_string()         ? value.get<std::string>()
+                                 : value.is_number_float() ? fmt::format("{:g}", value.get<double>())
+                                                           : value.dump());
+        }
+    return label.empty() ? fmt::format("fold {}", specs[job].fold) : label;
+}
+
 Digest Plan::digest() const {
     std::string text = hex_of(specs.digest());
     for (const PlannedJob& job : jobs) text.append(reinterpret_cast<const char*>(job.key.data()), job.key.size());

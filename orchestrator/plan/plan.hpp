@@ -78,6 +78,8 @@ struct Plan {
     std::vector<std::string> notes;  ///< for people: what was repaired, left out or looks like a slip
 
     JobKeys keys(std::size_t job) const;
+    /// What sets a job apart from the others: "fold 2, loss bce, sampling_hz 100".
+    std::string label(std::size_t job) const;
     /// Of everything that this plan would store about its jobs; equal plans have equal digests.
     Digest digest() const;
 };

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "orchestrator/store/result_store.hpp"
@@ -42,6 +43,7 @@ public:
 
     /// Changes are applied in the order in which they were submitted; those that wait together share a commit.
     void submit(std::function<void(ResultStore&)> change);
+    void submit(AttemptStart start);
     void submit(FinishedAttempt finished);
 
     /// Outcomes since the last call. Throws what the database threw: nothing is stored from there on.
@@ -50,10 +52,8 @@ public:
     std::size_t pending() const;
 
 private:
-    struct Change {
-        std::function<void(ResultStore&)> apply;
-        std::optional<FinishedAttempt> finished;
-    };
+    using Change = std::variant<std::function<void(ResultStore&)>, AttemptStart, FinishedAttempt>;
+    void add(Change change);
     void serve();
     void write_snapshot_if_due();
     std::vector<CommitOutcome> commit(std::vector<Change>& batch);

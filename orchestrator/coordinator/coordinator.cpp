@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
+#include <nlohmann/json.hpp>
 
 #include "shared/core/clock.hpp"
 
@@ -61,6 +63,7 @@ AttemptId Coordinator::next_attempt() {
 
 int Coordinator::run() {
     started_s_ = steady_now_s();
+    cpu_before_s_ = cpu_seconds_of(::pthread_self());
     for (Supervisor& supervisor : supervisors_) supervisor.last_heard_s = started_s_;
     try {
         serve();
@@ -71,7 +74,26 @@ int Coordinator::run() {
     }
     view_.end(progress_);
     stop_supervisors(interruption_.count() > 1);
+    record_run();
     return exit_code();
+}
+
+/// What the run cost, for the report and for benchmarks: kept with the results as an event.
+void Coordinator::record_run() {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    const nlohmann::json cost = {{"jobs", work_.jobs.size()},
+                                 {"finished", progress_.finished},
+                                 {"failed", progress_.failed},
+                                 {"seconds", std::max(0.0, last_commit_s_ - first_start_s_)},
+                                 {"coordinator_cpu_s", cpu_seconds_of(::pthread_self()) - cpu_before_s_},
+                                 {"store_cpu_s", commits_.cpu_seconds()},
+                                 {"peak_rss_kib", usage.ru_maxrss}};
+    store_.record_event({"run_ended",
+                         fmt::format("{} of {} jobs finished", progress_.finished, work_.jobs.size()),
+                         {},
+                         {},
+                         cost.dump()});
 }
 
 void Coordinator::serve() {
@@ -251,6 +273,7 @@ void Coordinator::on_committed(const CommitOutcome& outcome) {
         return;
     }
     ++progress_.finished;
+    last_commit_s_ = steady_now_s();
     share_model(outcome);
 }
 

@@ -109,6 +109,7 @@ private:
     void carry_out_decisions();
     void share_model(const CommitOutcome& outcome);
     void show_progress(double now);
+    void record_run();
     const PlannedJob& planned(JobIndex job) const { return plan_.jobs[work_.jobs[job].planned]; }
     std::string label(JobIndex job) const { return plan_.label(work_.jobs[job].planned); }
     void send_to_worker(WorkerId worker, ToWorker message);
@@ -135,6 +136,9 @@ private:
     SweepProgress progress_;
     int interruptions_seen_ = 0;
     double started_s_ = 0;
+    double cpu_before_s_ = 0;   ///< processor time of this thread when the run began
+    double first_start_s_ = 0;  ///< of an attempt; 0: there was none
+    double last_commit_s_ = 0;  ///< of a result
     double drain_deadline_s_ = 0;
     bool is_capacity_known_ = false;
     std::optional<std::string> ended_early_;

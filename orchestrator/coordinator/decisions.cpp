@@ -43,7 +43,9 @@ void Coordinator::carry_out(const StartAttempt& action) {
         assign.gang = {static_cast<int>(i), static_cast<int>(action.gang.size())};
         send_to_worker(action.gang[i], assign);
     }
-    attempts_[action.attempt] = {action.job, action.gang, steady_now_s(), 0, "", "", {}};
+    const double now = steady_now_s();
+    if (first_start_s_ == 0) first_start_s_ = now;
+    attempts_[action.attempt] = {action.job, action.gang, now, 0, "", "", {}};
 }
 
 void Coordinator::carry_out(const StartPrepare& action) {

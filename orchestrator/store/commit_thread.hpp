@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "orchestrator/store/result_store.hpp"
+#include "shared/core/clock.hpp"
 
 namespace leadsweep {
 
@@ -50,6 +51,8 @@ public:
     std::vector<CommitOutcome> take_outcomes();
     /// Changes that are not durable yet.
     std::size_t pending() const;
+    /// Processor time that the thread has used.
+    double cpu_seconds() { return cpu_seconds_of(thread_.native_handle()); }
 
 private:
     using Change = std::variant<std::function<void(ResultStore&)>, AttemptStart, FinishedAttempt>;

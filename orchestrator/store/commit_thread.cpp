@@ -64,6 +64,7 @@ std::size_t CommitThread::pending() const {
 }
 
 void CommitThread::serve() {
+    ::pthread_setname_np(::pthread_self(), "store");
     std::unique_lock lock(mutex_);
     while (true) {
         const bool has_work =

@@ -85,7 +85,6 @@ void CommitThread::serve() {
         try {
             outcomes = commit(batch);
             has_news_ = true;
-            write_snapshot_if_due();
         } catch (...) {
             failure = std::current_exception();
         }
@@ -93,6 +92,9 @@ void CommitThread::serve() {
         in_work_ = 0;
         failure_ = failure;
         for (auto& outcome : outcomes) outcomes_.push_back(std::move(outcome));
+        lock.unlock();
+        if (!failure) write_snapshot_if_due();
+        lock.lock();
     }
 }
 

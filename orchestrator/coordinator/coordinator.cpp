@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "orchestrator/store/store_lock.hpp"
 #include "shared/core/log.hpp"
 #include "shared/core/text.hpp"
 
@@ -53,6 +54,7 @@ Coordinator::Coordinator(std::vector<RunJob> jobs, std::vector<RunPack> packs, C
       view_(view),
       ids_(store.reserve_attempt_ids(std::max<std::uint64_t>(1000, 2 * jobs_.size()))),
       scheduler_(scheduled(jobs_), shards_of(packs_), settings_.scheduling, [this] { return next_attempt(); }),
+      requests_(store.path(), StoreLock::holder_of(store.path()).value_or("")),
       commits_(store),
       supervisors_(transport.size()) {
     progress_.sweep = settings_.sweep_name;
@@ -96,6 +98,7 @@ void Coordinator::serve() {
         if (now >= next_tick) {
             check_supervisors();
             check_interruption();
+            answer_requests(now);
             scheduler_.on_tick(now);
             next_tick = now + kTickInterval_s;
         }

@@ -26,7 +26,7 @@ CommitThread::~CommitThread() {
 void CommitThread::submit(std::function<void(ResultStore&)> change) {
     {
         const std::lock_guard lock(mutex_);
-        waiting_.push_back({std::move(change), std::nullopt});
+        waiting_.push_back({std::move(change), std::nullopt, nullptr});
     }
     changed_.notify_one();
 }
@@ -34,7 +34,15 @@ void CommitThread::submit(std::function<void(ResultStore&)> change) {
 void CommitThread::submit(FinishedAttempt finished) {
     {
         const std::lock_guard lock(mutex_);
-        waiting_.push_back({nullptr, std::move(finished)});
+        waiting_.push_back({nullptr, std::move(finished), nullptr});
+    }
+    changed_.notify_one();
+}
+
+void CommitThread::after_commit(std::function<void(ResultStore&)> step) {
+    {
+        const std::lock_guard lock(mutex_);
+        waiting_.push_back({nullptr, std::nullopt, std::move(step)});
     }
     changed_.notify_one();
 }
@@ -71,6 +79,8 @@ void CommitThread::serve() {
         try {
             outcomes = commit(batch);
             has_news_ = true;
+            for (const Change& change : batch)
+                if (change.after) change.after(store_);
             write_snapshot_if_due();
         } catch (...) {
             failure = std::current_exception();
@@ -111,10 +121,8 @@ std::vector<CommitOutcome> CommitThread::commit(std::vector<Change>& batch) {
     }
     store_.in_transaction([&] {
         for (std::size_t i = 0; i < batch.size(); ++i) {
-            if (!batch[i].finished) {
-                batch[i].apply(store_);
-                continue;
-            }
+            if (batch[i].apply) batch[i].apply(store_);
+            if (!batch[i].finished) continue;
             const FinishedAttempt& finished = *batch[i].finished;
             CommitOutcome outcome{finished.attempt, finished.job_index, problems[i], std::nullopt};
             if (!outcome.problem) store_.record_finished(finished.attempt, results[i], finished.end);

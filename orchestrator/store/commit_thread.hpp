@@ -43,6 +43,9 @@ public:
     /// Changes are applied in the order in which they were submitted; those that wait together share a commit.
     void submit(std::function<void(ResultStore&)> change);
     void submit(FinishedAttempt finished);
+    /// Runs `step` on this thread when everything submitted before is durable, outside of a transaction: copies of the
+    /// database, answers that must not come too early. It must not throw.
+    void after_commit(std::function<void(ResultStore&)> step);
 
     /// Outcomes since the last call. Throws what the database threw: nothing is stored from there on.
     std::vector<CommitOutcome> take_outcomes();
@@ -53,6 +56,7 @@ private:
     struct Change {
         std::function<void(ResultStore&)> apply;
         std::optional<FinishedAttempt> finished;
+        std::function<void(ResultStore&)> after;
     };
     void serve();
     void write_snapshot_if_due();

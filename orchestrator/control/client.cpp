@@ -29,13 +29,6 @@ std::string new_id() {
     return fmt::format("{}-{:08x}{:08x}", ::getpid(), random(), random());
 }
 
-std::string self() {
-    std::array<char, 256> host{};
-    if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
-    const char* user = std::getenv("USER");
-    return fmt::format("{} on {}", user && *user ? user : fmt::format("user {}", ::getuid()), host.data());
-}
-
 /// A request that is taken back, and its reply removed, when nobody waits for it any more.
 class SentRequest {
 public:
@@ -71,13 +64,20 @@ private:
 
 }  // namespace
 
+std::string asker() {
+    std::array<char, 256> host{};
+    if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
+    const char* user = std::getenv("USER");
+    return fmt::format("{} on {}", user && *user ? user : fmt::format("user {}", ::getuid()), host.data());
+}
+
 std::optional<ControlReply> ask_coordinator(const std::string& database_path, const ControlRequest& request,
                                             double timeout_s, const HolderOf& holder_of) {
     const std::string folder = control_folder(database_path);
     const auto deadline = Clock::now() + std::chrono::duration<double>(timeout_s);
     while (const auto holder = holder_of()) {
         make_control_folder(folder);
-        const SentRequest sent(folder, {*holder, self(), request});
+        const SentRequest sent(folder, {*holder, asker(), request});
         auto next_look = Clock::now() + kHolderInterval;
         while (true) {
             if (auto reply = sent.reply()) return reply;

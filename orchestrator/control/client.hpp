@@ -12,6 +12,9 @@ namespace leadsweep {
 /// Who runs the database's coordinator now, as its lock tells; nothing if nobody does.
 using HolderOf = std::function<std::optional<std::string>()>;
 
+/// Who this process asks for: "alice on node7".
+std::string asker();
+
 /// Asks the coordinator that holds the database and waits for its reply. A coordinator that takes its place meanwhile
 /// is asked anew. Nothing where no coordinator runs, or it ended before it answered. Throws InputError where it does
 /// not answer within `timeout_s` (the request is taken back), FileError where the folder cannot be used.

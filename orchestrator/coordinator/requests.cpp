@@ -18,7 +18,8 @@ void Coordinator::answer_requests(double now) {
 
 std::optional<JobIndex> Coordinator::index_of(JobId job) {
     if (index_of_job_.empty())
-        for (JobIndex index = 0; index < jobs_.size(); ++index) index_of_job_.emplace(jobs_[index].id, index);
+        for (JobIndex index = 0; index < work_.jobs.size(); ++index)
+            index_of_job_.emplace(work_.jobs[index].id, index);
     const auto found = index_of_job_.find(job);
     return found == index_of_job_.end() ? std::nullopt : std::optional(found->second);
 }
@@ -95,7 +96,7 @@ void Coordinator::answer(const ReceivedRequest& received, const WhyRequest& requ
     requests_.reply(received.id, WhyReply{index ? scheduler_.why(*index, now)
                                                 : fmt::format("it is no job of sweep {} that runs now, or was done "
                                                               "before it started",
-                                                              settings_.sweep_name)});
+                                                              plan_.sweep_name)});
 }
 
 void Coordinator::answer(const ReceivedRequest& received, const BackupRequest& request, double) {
@@ -111,7 +112,7 @@ void Coordinator::answer(const ReceivedRequest& received, const BackupRequest& r
 
 void Coordinator::answer(const ReceivedRequest& received, const StatusRequest&, double now) {
     StatusReply reply;
-    reply.sweep = settings_.sweep_name;
+    reply.sweep = plan_.sweep_name;
     reply.elapsed_s = now - started_s_;
     reply.jobs = static_cast<std::int64_t>(progress_.jobs);
     reply.finished = static_cast<std::int64_t>(progress_.finished);
@@ -138,7 +139,7 @@ void Coordinator::answer(const ReceivedRequest& received, const StatusRequest&, 
         if (note == attempts_.end()) continue;
         const auto leader = workers_.find(note->second.gang.front());
         const Progress& p = running.latest;
-        reply.running.push_back({jobs_[note->second.job].id, attempt, label(note->second.job),
+        reply.running.push_back({work_.jobs[note->second.job].id, attempt, label(note->second.job),
                                  leader == workers_.end() ? "" : leader->second.node,
                                  leader == workers_.end() ? "" : leader->second.device.uuid, p.phase, p.epoch, p.epochs,
                                  p.fraction, p.loss, p.records_per_s, now - note->second.started_s});

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include "shared/core/files.hpp"
 #include "shared/core/log.hpp"

@@ -9,9 +9,11 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "orchestrator/store/result_store.hpp"
+#include "shared/core/clock.hpp"
 
 namespace leadsweep {
 
@@ -42,6 +44,7 @@ public:
 
     /// Changes are applied in the order in which they were submitted; those that wait together share a commit.
     void submit(std::function<void(ResultStore&)> change);
+    void submit(AttemptStart start);
     void submit(FinishedAttempt finished);
     /// Runs `step` on this thread when everything submitted before is durable, outside of a transaction: copies of the
     /// database, answers that must not come too early. It must not throw.
@@ -51,13 +54,15 @@ public:
     std::vector<CommitOutcome> take_outcomes();
     /// Changes that are not durable yet.
     std::size_t pending() const;
+    /// Processor time that the thread has used.
+    double cpu_seconds() { return cpu_seconds_of(thread_.native_handle()); }
 
 private:
-    struct Change {
-        std::function<void(ResultStore&)> apply;
-        std::optional<FinishedAttempt> finished;
-        std::function<void(ResultStore&)> after;
+    struct AfterCommit {
+        std::function<void(ResultStore&)> step;
     };
+    using Change = std::variant<std::function<void(ResultStore&)>, AttemptStart, FinishedAttempt, AfterCommit>;
+    void add(Change change);
     void serve();
     void write_snapshot_if_due();
     std::vector<CommitOutcome> commit(std::vector<Change>& batch);

@@ -10,7 +10,7 @@ TEST_CASE("Every message survives the wire", "[protocol]") {
     Assign assign;
     assign.attempt = {7};
     assign.key = "k";
-    assign.spec = {{"loss", "bce"}, {"sampling_hz", 75.0}};
+    assign.spec = R"({"loss":"bce","sampling_hz":75.0})";
     assign.gang = {1, 2};
     const ToSupervisor down = ToWorkerOf{{3}, assign};
     CHECK(encode(decode_to_supervisor(encode(down))) == encode(down));

@@ -23,6 +23,12 @@ int main(int count, char** arguments) {
     add_table_command(app, exit_code);
     add_map_command(app, exit_code);
     add_query_command(app, exit_code);
+    add_status_command(app, exit_code);
+    add_why_command(app, exit_code);
+    add_logs_command(app, exit_code);
+    add_retry_command(app, exit_code);
+    add_cancel_command(app, exit_code);
+    add_backup_command(app, exit_code);
     try {
         app.parse(count, arguments);
     } catch (const CLI::ParseError& error) {

@@ -25,8 +25,9 @@ MAY_INCLUDE = {
     "orchestrator/statistics": ["shared/core", "shared/metrics"],
     "orchestrator/report": SHARED + ["orchestrator/store", "orchestrator/statistics"],
     "orchestrator/progress": SHARED + ["orchestrator/schedule"],
+    "orchestrator/control": SHARED,
     "orchestrator/coordinator": SHARED + ["orchestrator/" + name for name in
-                                          ("plan", "schedule", "transport", "store", "launch", "progress")],
+                                          ("plan", "schedule", "transport", "store", "launch", "progress", "control")],
     "orchestrator/commands": SHARED + ["orchestrator/"],
     "orchestrator": SHARED + ["orchestrator/commands"],
     "worker/comm": SHARED,

@@ -58,6 +58,7 @@ std::string ensure_lists_file(const FoldLists& lists, const std::string& path) {
 
 bool is_to_be_retried(const StoredJob& stored, const std::set<std::string>& retry) {
     if (retry.contains("all")) return true;
+    if (stored.state == JobState::kCancelled) return retry.contains("cancelled");
     return stored.last_failure && retry.contains(std::string(to_string(*stored.last_failure)));
 }
 

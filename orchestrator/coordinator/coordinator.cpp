@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <nlohmann/json.hpp>
 
+#include "orchestrator/store/store_lock.hpp"
 #include "shared/core/clock.hpp"
 
 namespace leadsweep {
@@ -49,6 +50,7 @@ Coordinator::Coordinator(const Plan& plan, RunWork work, CoordinatorSettings set
       ids_(store.reserve_attempt_ids(std::max<std::uint64_t>(1000, 2 * work_.jobs.size()))),
       scheduler_(scheduled(plan, work_), shards_of(work_.packs), settings_.scheduling,
                  [this] { return next_attempt(); }),
+      requests_(store.path(), StoreLock::holder_of(store.path()).value_or("")),
       commits_(store),
       supervisors_(transport.size()) {
     progress_.sweep = plan.sweep_name;
@@ -111,6 +113,7 @@ void Coordinator::serve() {
         if (now >= next_tick) {
             check_supervisors();
             check_interruption();
+            answer_requests(now);
             scheduler_.on_tick(now);
             next_tick = now + kTickInterval_s;
         }

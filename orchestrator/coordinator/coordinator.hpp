@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "orchestrator/control/request_folder.hpp"
 #include "orchestrator/coordinator/interruption.hpp"
 #include "orchestrator/plan/plan.hpp"
 #include "orchestrator/progress/progress.hpp"
@@ -108,6 +109,15 @@ private:
     void carry_out(const SweepStopped& action);
     void carry_out_decisions();
     void share_model(const CommitOutcome& outcome);
+    // requests.cpp
+    void answer_requests(double now);
+    void answer(const ReceivedRequest& received, const CancelRequest& request, double now);
+    void answer(const ReceivedRequest& received, const RetryRequest& request, double now);
+    void answer(const ReceivedRequest& received, const WhyRequest& request, double now);
+    void answer(const ReceivedRequest& received, const BackupRequest& request, double now);
+    void answer(const ReceivedRequest& received, const StatusRequest& request, double now);
+    void record_wish(const std::string& kind, const std::string& by, std::vector<JobId> jobs);
+    std::optional<JobIndex> index_of(JobId job);
     void show_progress(double now);
     void record_run();
     const PlannedJob& planned(JobIndex job) const { return plan_.jobs[work_.jobs[job].planned]; }
@@ -128,6 +138,8 @@ private:
     ProgressView& view_;
     AttemptIds ids_;
     Scheduler scheduler_;
+    RequestFolder requests_;  ///< outlives the commit thread, which answers through it
+    std::unordered_map<JobId, JobIndex> index_of_job_;  ///< filled when first asked for
     CommitThread commits_;
     Interruption interruption_;
     std::vector<Supervisor> supervisors_;

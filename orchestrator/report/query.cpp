@@ -6,8 +6,8 @@
 
 namespace leadsweep {
 
-Table query_table(const ReadStore& store, const std::string& sql) {
-    SqlResult answer = store.ask(sql);
+Table query_table(const ReadStore& store, const std::string& sql, std::initializer_list<SqlValue> values) {
+    SqlResult answer = store.ask(sql, values);
     Table table;
     for (std::size_t c = 0; c < answer.columns.size(); ++c) {
         const bool is_text = std::any_of(answer.rows.begin(), answer.rows.end(),

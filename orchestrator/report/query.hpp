@@ -9,7 +9,7 @@
 namespace leadsweep {
 
 /// The answer to one SELECT. Throws InputError where the statement writes, is no SQL, or the file is no database.
-Table query_table(const ReadStore& store, const std::string& sql);
+Table query_table(const ReadStore& store, const std::string& sql, std::initializer_list<SqlValue> values = {});
 /// The same from a file, rendered.
 std::string run_query(const std::string& path, const std::string& sql, TableFormat format);
 

@@ -1,12 +1,30 @@
 #include "orchestrator/report/status.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "orchestrator/report/query.hpp"
+#include "shared/core/errors.hpp"
+#include "shared/core/text.hpp"
 
 namespace leadsweep {
+namespace {
 
-Table state_table(const ReadStore& store) {
+void require_sweep(const ReadStore& store, const std::string& sweep) {
+    if (sweep.empty()) return;
+    std::vector<std::string> known;
+    for (const auto& row : store.ask("SELECT name FROM sweeps ORDER BY name").rows) known.push_back(as_text(row[0]));
+    if (std::find(known.begin(), known.end(), sweep) != known.end()) return;
+    throw InputError(fmt::format("the database has no sweep '{}'{}; it has {}", sweep, suggestion(sweep, known),
+                                 fmt::join(known, ", ")));
+}
+
+}  // namespace
+
+Table state_table(const ReadStore& store, const std::string& sweep) {
+    require_sweep(store, sweep);
     Table table = query_table(
         store,
         "WITH used AS (SELECT job_id, count(*) AS attempts, sum(seconds) AS seconds FROM attempts GROUP BY job_id) "
@@ -19,7 +37,9 @@ Table state_table(const ReadStore& store) {
         "sum(x.is_stale = 0 AND j.state = 'cancelled') AS cancelled, sum(x.is_stale) AS stale, "
         "coalesce(sum(u.attempts), 0) AS attempts, round(coalesce(sum(u.seconds), 0) / 3600, 2) AS hours "
         "FROM sweeps AS s JOIN sweep_jobs AS x USING (sweep_id) JOIN jobs AS j USING (job_id) LEFT JOIN used AS u "
-        "USING (job_id) GROUP BY s.sweep_id ORDER BY s.registered_utc DESC, s.sweep_id DESC");
+        "USING (job_id) WHERE ?1 = '' OR s.name = ?1 GROUP BY s.sweep_id ORDER BY s.registered_utc DESC, s.sweep_id "
+        "DESC",
+        {sweep});
     table.caption = "Jobs by state";
     return table;
 }

@@ -9,8 +9,9 @@
 
 namespace leadsweep {
 
-/// One row a sweep: jobs in each state, stale ones apart, attempts, hours of computing.
-Table state_table(const ReadStore& store);
+/// One row a sweep: jobs in each state, stale ones apart, attempts, hours of computing. Of one sweep, or of all where
+/// the name is "". Throws InputError where there is no such sweep.
+Table state_table(const ReadStore& store, const std::string& sweep = "");
 
 /// Failed attempts, the latest first, at most `limit`; of one sweep, or of all where the name is "".
 Table failure_table(const ReadStore& store, const std::string& sweep, std::int64_t limit);

@@ -117,6 +117,14 @@ public:
     /// Hands out nothing more and stops what runs: `is_now` without grace.
     void drain(bool is_now, double now);
 
+    // What people ask for while the sweep runs.
+    /// A waiting job is cancelled at once, a running one stopped first. False where it has ended.
+    bool cancel(JobIndex job, double now);
+    /// A job that ended without a result waits again, its attempts forgiven. False where there is nothing to retry.
+    bool retry(JobIndex job, double now);
+    /// Why the job is not running, or where it runs: a sentence or two.
+    std::string why(JobIndex job, double now) const;
+
     std::vector<Action> take_actions() { return std::exchange(actions_, {}); }
 
     JobState state(JobIndex job) const { return states_[job]; }

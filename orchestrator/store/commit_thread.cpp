@@ -43,6 +43,10 @@ void CommitThread::submit(FinishedAttempt finished) {
     add(std::move(finished));
 }
 
+void CommitThread::after_commit(std::function<void(ResultStore&)> step) {
+    add(AfterCommit{std::move(step)});
+}
+
 void CommitThread::add(Change change) {
     {
         const std::lock_guard lock(mutex_);
@@ -93,7 +97,11 @@ void CommitThread::serve() {
         failure_ = failure;
         for (auto& outcome : outcomes) outcomes_.push_back(std::move(outcome));
         lock.unlock();
-        if (!failure) write_snapshot_if_due();
+        if (!failure) {
+            for (const Change& change : batch)
+                if (const auto* after = std::get_if<AfterCommit>(&change)) after->step(store_);
+            write_snapshot_if_due();
+        }
         lock.lock();
     }
 }
@@ -132,11 +140,9 @@ std::vector<CommitOutcome> CommitThread::commit(std::vector<Change>& batch) {
                 store_.record_attempt_started(*start);
                 continue;
             }
+            if (const auto* apply = std::get_if<std::function<void(ResultStore&)>>(&batch[i])) (*apply)(store_);
             const auto* finished = std::get_if<FinishedAttempt>(&batch[i]);
-            if (!finished) {
-                std::get<std::function<void(ResultStore&)>>(batch[i])(store_);
-                continue;
-            }
+            if (!finished) continue;
             CommitOutcome& outcome = outcomes.emplace_back();
             outcome.attempt = finished->attempt;
             outcome.job_index = finished->job_index;

@@ -46,6 +46,9 @@ public:
     void submit(std::function<void(ResultStore&)> change);
     void submit(AttemptStart start);
     void submit(FinishedAttempt finished);
+    /// Runs `step` on this thread when everything submitted before is durable, outside of a transaction: copies of the
+    /// database, answers that must not come too early. It must not throw.
+    void after_commit(std::function<void(ResultStore&)> step);
 
     /// Outcomes since the last call. Throws what the database threw: nothing is stored from there on.
     std::vector<CommitOutcome> take_outcomes();
@@ -55,7 +58,10 @@ public:
     double cpu_seconds() { return cpu_seconds_of(thread_.native_handle()); }
 
 private:
-    using Change = std::variant<std::function<void(ResultStore&)>, AttemptStart, FinishedAttempt>;
+    struct AfterCommit {
+        std::function<void(ResultStore&)> step;
+    };
+    using Change = std::variant<std::function<void(ResultStore&)>, AttemptStart, FinishedAttempt, AfterCommit>;
     void add(Change change);
     void serve();
     void write_snapshot_if_due();

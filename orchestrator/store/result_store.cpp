@@ -152,6 +152,27 @@ bool ResultStore::set_state(JobId job, JobState state) {
     return changed > 0;
 }
 
+std::optional<JobState> ResultStore::state_of(JobId job) {
+    const std::lock_guard guard(state_->mutex);
+    const auto state = state_->connection->text("SELECT state FROM jobs WHERE job_id = ?", job);
+    return state ? job_state_from(*state) : std::nullopt;
+}
+
+bool ResultStore::withdraw_result(JobId job, const std::string& reason) {
+    bool is_withdrawn = false;
+    state_->transaction([&] {
+        Connection& db = *state_->connection;
+        const auto attempt = db.integer("SELECT winning_attempt_id FROM jobs WHERE job_id = ?", job);
+        if (!attempt) return;
+        db.run("UPDATE jobs SET state = 'waiting', winning_attempt_id = NULL, attempts_used = 0 WHERE job_id = ?", job);
+        db.run("UPDATE attempts SET outcome = 'invalid', message = ? WHERE attempt_id = ?",
+               "its result was withdrawn: " + reason, *attempt);
+        record_event({"result_withdrawn", reason, job, {static_cast<std::uint64_t>(*attempt)}, ""});
+        is_withdrawn = true;
+    });
+    return is_withdrawn;
+}
+
 void ResultStore::record_event(const Event& event) {
     state_->transaction([&] {
         const auto some = [](auto id) { return id ? std::optional(id) : std::nullopt; };

@@ -152,6 +152,11 @@ public:
     /// A job that has no open attempt takes another state: cancelled or invalid before it ran, waiting again (`retry`,
     /// which also forgives its attempts). False where it is finished, has an open attempt or is not there.
     bool set_state(JobId job, JobState state);
+    /// Nothing where there is no such job.
+    std::optional<JobState> state_of(JobId job);
+    /// The result of a finished job does not count any more, for example because its files are lost: the job waits
+    /// again, its attempt becomes `invalid` with this reason, its rows and files stay. False where it is not finished.
+    bool withdraw_result(JobId job, const std::string& reason);
     void record_event(const Event& event);
 
     /// Artifact of kind "model" of a finished job with this train_key.

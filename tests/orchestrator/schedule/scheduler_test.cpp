@@ -264,3 +264,42 @@ TEST_CASE("Records that cannot be prepared make their jobs invalid and leave the
     CHECK(bench.take<JobEnded>().at(0).state == JobState::kInvalid);
     CHECK(bench.scheduler.is_done());
 }
+
+TEST_CASE("A waiting job that is cancelled never starts; a retry puts it back", "[scheduler]") {
+    Bench bench(std::vector<ScheduledJob>(2));
+    CHECK(bench.scheduler.cancel(1, 0));
+    CHECK(bench.take<JobEnded>().at(0).state == JobState::kCancelled);
+    CHECK_FALSE(bench.scheduler.cancel(1, 0));
+    bench.workers(1);
+    const auto first = bench.take<StartAttempt>().at(0);
+    CHECK(first.job == 0);
+    bench.scheduler.on_finished({1}, first.attempt, 1);
+    CHECK(bench.scheduler.is_done());
+    CHECK_FALSE(bench.scheduler.retry(0, 2));
+    CHECK(bench.scheduler.retry(1, 2));
+    CHECK_FALSE(bench.scheduler.is_done());
+    CHECK(bench.take<StartAttempt>().at(0).job == 1);
+}
+
+TEST_CASE("A running job that is cancelled is stopped and not tried again", "[scheduler]") {
+    Bench bench(std::vector<ScheduledJob>(1));
+    bench.workers(1);
+    const auto started = bench.take<StartAttempt>().at(0);
+    CHECK(bench.scheduler.cancel(0, 1));
+    CHECK(bench.take<StopAttempt>().at(0).reason == FailureClass::kCancelled);
+    bench.scheduler.on_failed({1}, started.attempt, FailureClass::kInterrupted, "stopped", 2);
+    const auto ended = bench.take<AttemptEnded>().at(0);
+    CHECK(ended.failure == FailureClass::kCancelled);
+    CHECK(ended.job_state == JobState::kCancelled);
+    CHECK(bench.scheduler.is_done());
+}
+
+TEST_CASE("A retried job has its attempts forgiven", "[scheduler]") {
+    Bench bench(std::vector<ScheduledJob>{{.max_attempts = 1}});
+    bench.workers(1);
+    bench.scheduler.on_failed({1}, bench.take<StartAttempt>().at(0).attempt, FailureClass::kCrashed, "x", 1);
+    CHECK(bench.scheduler.state(0) == JobState::kFailed);
+    CHECK(bench.scheduler.retry(0, 2));
+    CHECK(bench.scheduler.job(0).attempts_used == 0);
+    CHECK(bench.take<StartAttempt>().size() == 1);
+}

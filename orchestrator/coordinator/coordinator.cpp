@@ -28,11 +28,23 @@ std::vector<ScheduledJob> scheduled(const std::vector<RunJob>& jobs) {
     std::vector<ScheduledJob> made;
     for (const RunJob& job : jobs) {
         const ResourcesSpec& wanted = job.spec->resources;
-        made.push_back({job.pack, static_cast<int>(wanted.devices), static_cast<int>(wanted.max_attempts),
-                        static_cast<int>(job.attempts_used), wanted.priority, wanted.timeout_s,
-                        wanted.isolation == "process"});
+        made.push_back({.pack = job.pack,
+                        .devices = static_cast<int>(wanted.devices),
+                        .max_attempts = static_cast<int>(wanted.max_attempts),
+                        .attempts_used = static_cast<int>(job.attempts_used),
+                        .priority = wanted.priority,
+                        .timeout_s = wanted.timeout_s,
+                        .needs_fresh_worker = wanted.isolation == "process",
+                        .across_nodes = wanted.across_nodes,
+                        .slots_per_device = static_cast<int>(wanted.slots_per_device)});
     }
     return made;
+}
+
+std::int64_t most_slots(const std::vector<RunJob>& jobs) {
+    std::int64_t most = 1;
+    for (const RunJob& job : jobs) most = std::max(most, job.spec->resources.slots_per_device);
+    return most;
 }
 
 std::vector<std::int64_t> shards_of(const std::vector<RunPack>& packs) {
@@ -112,6 +124,11 @@ bool Coordinator::is_over() const {
 }
 
 int Coordinator::exit_code() const {
+    if (scheduler_.left_for_next_allocation() > 0) {
+        view_.say(fmt::format("{} jobs are left for another run: the same command goes on from here",
+                              scheduler_.left_for_next_allocation()));
+        return kExitInterrupted;
+    }
     if (interruptions_seen_ > 0 && scheduler_.count(JobState::kFinished) + progress_.failed < jobs_.size()) {
         view_.say(fmt::format("interrupted: {} of {} jobs are done; the same command goes on from here",
                               progress_.finished, jobs_.size()));
@@ -132,7 +149,9 @@ void Coordinator::on_message(std::uint32_t rank, FromSupervisor& message) {
     supervisor.last_heard_s = now_s();
     if (const auto* ready = std::get_if<SupervisorReady>(&message)) {
         supervisor.node = ready->node;
-        supervisor.slots = ready->device_slots;
+        const std::int64_t slots_per_device = most_slots(jobs_);
+        supervisor.slots = ready->devices * slots_per_device;
+        transport_.send(rank, StartWorkers{slots_per_device});
     } else if (const auto* worker = std::get_if<WorkerReady>(&message)) {
         on_worker_ready(rank, *worker);
     } else if (const auto* fact = std::get_if<FromWorkerOf>(&message)) {
@@ -153,7 +172,7 @@ void Coordinator::on_worker_ready(std::uint32_t rank, const WorkerReady& ready) 
     Supervisor& supervisor = supervisors_.at(rank);
     ++supervisor.workers_seen;
     workers_[ready.worker] = {supervisor.node, ready.hello.device, ready.log_path, 0};
-    scheduler_.on_worker_ready(ready.worker, rank, supervisor.node, now_s());
+    scheduler_.on_worker_ready(ready.worker, rank, supervisor.node, ready.hello.device.uuid, now_s());
 }
 
 void Coordinator::on_worker_message(const FromWorkerOf& fact) {
@@ -161,7 +180,7 @@ void Coordinator::on_worker_message(const FromWorkerOf& fact) {
     const WorkerId worker = fact.worker;
     scheduler_.on_beat(worker, now);
     if (const auto* progress = std::get_if<Progress>(&fact.message)) {
-        scheduler_.on_progress(worker, progress->attempt, now);
+        scheduler_.on_progress(worker, progress->attempt, progress->phase, now);
         const auto running = progress_.running.find(progress->attempt);
         if (running != progress_.running.end()) running->second.latest = *progress;
         return;
@@ -348,6 +367,12 @@ void Coordinator::carry_out(const JobEnded& action) {
         store.set_state(id, action.state);
         store.record_event({"job_ended", action.message, id, {}, ""});
     });
+}
+
+void Coordinator::carry_out(const NodeQuarantined& action) {
+    const std::string text = fmt::format("{} gets no work for {:.0f} s: {}", action.node, action.seconds, action.why);
+    view_.say(text);
+    commits_.submit([text](ResultStore& store) { store.record_event({"node_quarantined", text, {}, {}, ""}); });
 }
 
 void Coordinator::carry_out(const SweepStopped& action) {

@@ -18,7 +18,7 @@ struct Bench {
 
     void workers(int count, const std::string& node = "n1", std::uint32_t rank = 0, double now = 0) {
         for (int i = 0; i < count; ++i)
-            scheduler.on_worker_ready({(std::uint64_t{rank} << 32U) + static_cast<std::uint64_t>(i) + 1}, rank, node,
+            scheduler.on_worker_ready({(std::uint64_t{rank} << 32U) + static_cast<std::uint64_t>(i) + 1}, rank, node, "cpu-" + std::to_string(i),
                                       now);
     }
     template <class Kind>
@@ -142,7 +142,7 @@ TEST_CASE("Out of memory is retried once on a fresh worker", "[scheduler]") {
     CHECK(bench.take<StartAttempt>().empty());
     CHECK(bench.take<KillWorker>().size() == 1);
     bench.scheduler.on_worker_lost({1}, FailureClass::kKilled, "replaced", 1);
-    bench.scheduler.on_worker_ready({2}, 0, "n1", 2);
+    bench.scheduler.on_worker_ready({2}, 0, "n1", "cpu-1", 2);
     started = bench.take<StartAttempt>().at(0);
     bench.scheduler.on_failed({2}, started.attempt, FailureClass::kOomDevice, "no memory", 3);
     CHECK(bench.scheduler.count(JobState::kFailed) == 1);
@@ -153,7 +153,7 @@ TEST_CASE("A gang gets all its devices on one node or none", "[scheduler]") {
     bench.workers(1, "n1", 0);
     bench.workers(1, "n2", 1);
     CHECK(bench.take<StartAttempt>().empty());
-    bench.scheduler.on_worker_ready({2}, 0, "n1", 1);
+    bench.scheduler.on_worker_ready({2}, 0, "n1", "cpu-1", 1);
     const auto started = bench.take<StartAttempt>().at(0);
     CHECK(started.gang == std::vector<WorkerId>{{1}, {2}});
     bench.scheduler.on_finished({1}, started.attempt, 2);
@@ -185,7 +185,7 @@ TEST_CASE("One dead member ends the attempt and stops the rest of the gang", "[s
     CHECK(bench.take<AttemptEnded>().size() == 1);
     bench.scheduler.on_failed({1}, started.attempt, FailureClass::kInterrupted, "stopped", 2);
     CHECK(bench.take<AttemptEnded>().empty());
-    bench.scheduler.on_worker_ready({3}, 0, "n1", 3);
+    bench.scheduler.on_worker_ready({3}, 0, "n1", "cpu-1", 3);
     CHECK(bench.take<StartAttempt>().at(0).gang == std::vector<WorkerId>{{1}, {3}});
 }
 

@@ -17,7 +17,7 @@ CREATE TABLE sweeps (
     revision       INTEGER NOT NULL,
     created_utc    TEXT NOT NULL,
     registered_utc TEXT NOT NULL
-) STRICT;
+, plan_digest TEXT) STRICT;
 
 CREATE TABLE jobs (
     job_id             INTEGER PRIMARY KEY,
@@ -48,7 +48,7 @@ CREATE TABLE sweep_jobs (
     sweep_id INTEGER NOT NULL REFERENCES sweeps (sweep_id),
     job_id   INTEGER NOT NULL REFERENCES jobs (job_id),
     revision INTEGER NOT NULL,
-    is_stale INTEGER NOT NULL DEFAULT 0 CHECK (is_stale IN (0, 1)),
+    is_stale INTEGER NOT NULL DEFAULT 0 CHECK (is_stale IN (0, 1)), position INTEGER,
     PRIMARY KEY (sweep_id, job_id)
 ) STRICT, WITHOUT ROWID;
 

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 #include <torch/torch.h>
+#include <nlohmann/json.hpp>
 
 #include "shared/arrays/safetensors.hpp"
 #include "shared/core/digest.hpp"
@@ -258,7 +259,7 @@ Failed failure_of(AttemptId attempt) {
 
 Finished JobRunner::run_job(const Assign& assign) {
     const auto start = std::chrono::steady_clock::now();
-    const JobSpec spec = job_spec_from_json(assign.spec);
+    const JobSpec spec = job_spec_from_json(nlohmann::json::parse(assign.spec));
     const torch::Device device = torch_device();
     session_.tell(Progress{assign.attempt, "loading", 0, 0, 0, 0, 0});
     FoldLists lists = load_lists(assign);
@@ -311,7 +312,7 @@ std::shared_ptr<const Catalogue> JobRunner::catalogue(const std::string& path) {
 void JobRunner::run(const Prepare& prepare) {
     const auto start = std::chrono::steady_clock::now();
     try {
-        const JobSpec spec = job_spec_from_json(prepare.spec);
+        const JobSpec spec = job_spec_from_json(nlohmann::json::parse(prepare.spec));
         const ShardReport report =
             write_shard(spec, *catalogue(prepare.catalogue_path), prepare.pack_folder, prepare.shard,
                         [&](std::int64_t done, std::int64_t total) {

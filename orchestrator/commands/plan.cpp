@@ -23,12 +23,13 @@ std::map<std::string, std::string> states_of(const Plan& plan, const std::string
         state_of_key[as_text(row[0])] = as_text(row[2]);
         has_point[as_text(row[1])] = true;
     }
-    for (const PlannedJob& job : plan.jobs) {
-        const auto known = state_of_key.find(job.keys.key);
+    for (std::size_t job = 0; job < plan.jobs.size(); ++job) {
+        const JobKeys keys = plan.keys(job);
+        const auto known = state_of_key.find(keys.key);
         if (known != state_of_key.end())
-            states[job.keys.key] = known->second == "finished" ? "done" : known->second;
-        else if (has_point.contains(job.keys.point))
-            states[job.keys.key] = "stale";
+            states[keys.key] = known->second == "finished" ? "done" : known->second;
+        else if (has_point.contains(keys.point))
+            states[keys.key] = "stale";
     }
     return states;
 }
@@ -41,10 +42,11 @@ int show_plan(const std::string& path, const std::vector<std::string>& set, cons
     fmt::print("{}", render_plan(plan, states));
     if (!is_listing) return kExitDone;
     fmt::print("\n");
-    for (const PlannedJob& job : plan.jobs) {
-        const auto state = states.find(job.keys.key);
-        fmt::print("{}  {:<9}  {}\n", job.keys.key.substr(0, 12), state == states.end() ? "new" : state->second,
-                   label_of(job.spec, plan.axes));
+    for (std::size_t job = 0; job < plan.jobs.size(); ++job) {
+        const std::string key = plan.keys(job).key;
+        const auto state = states.find(key);
+        fmt::print("{}  {:<9}  {}\n", key.substr(0, 12), state == states.end() ? "new" : state->second,
+                   plan.label(job));
     }
     return kExitDone;
 }

@@ -15,8 +15,7 @@
 namespace leadsweep {
 
 struct PreparedRun {
-    std::vector<RunJob> jobs;  ///< those with something left to do; refer to the plan
-    std::vector<RunPack> packs;
+    RunWork work;
     std::size_t done_before = 0;
     std::size_t failed_before = 0;  ///< ended for good in earlier runs and not to be tried again
 };
@@ -26,8 +25,5 @@ struct PreparedRun {
 /// FileError.
 PreparedRun prepare_run(const Plan& plan, const std::string& yaml, const Places& places, ResultStore& store,
                         const std::set<std::string>& retry);
-
-/// What sets a job apart from the others of its sweep: "fold 2, loss bce, sampling_hz 100".
-std::string label_of(const JobSpec& spec, const std::vector<AxisCount>& axes);
 
 }  // namespace leadsweep

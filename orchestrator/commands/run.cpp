@@ -93,8 +93,8 @@ SupervisorSettings supervisor_settings(const RunOptions& options, const Places& 
 void say_what_is_planned(const Plan& plan, const PreparedRun& run) {
     for (const auto& note : plan.notes) log::info("{}", note);
     log::info(
-        "{}: {} jobs in {} groups: {} to do, {} done before{}", plan.sweep_name, plan.jobs.size(), plan.groups,
-        run.jobs.size(), run.done_before,
+        "{}: {} jobs in {} groups: {} to do, {} done before{}", plan.sweep_name, plan.jobs.size(), plan.groups.size(),
+        run.work.jobs.size(), run.done_before,
         run.failed_before ? fmt::format(", {} failed before (--retry all tries them again)", run.failed_before) : "");
 }
 
@@ -109,7 +109,7 @@ int coordinate(const RunOptions& options, const Places& places, Spawner& spawner
     PreparedRun run =
         prepare_run(plan, read_file(options.sweep), places, store, {options.retry.begin(), options.retry.end()});
     say_what_is_planned(plan, run);
-    const std::size_t to_do = run.jobs.size();
+    const std::size_t to_do = run.work.jobs.size();
     const auto transport = world ? world->make_transport(mail) : std::make_unique<LoopbackTransport>(mail);
     int code = kExitDone;
     if (to_do == 0) {
@@ -119,13 +119,11 @@ int coordinate(const RunOptions& options, const Places& places, Spawner& spawner
         const auto supervisor = start_supervisor();
         const auto view = make_progress_view(options.is_quiet);
         CoordinatorSettings settings;
-        settings.sweep_name = plan.sweep_name;
         settings.work_folder = places.work;
-        settings.label_of = [&plan](const JobSpec& spec) { return label_of(spec, plan.axes); };
         settings.scheduling = options.scheduling;
         settings.supervisor_timeout_s = options.supervisor_timeout_s;
         try {
-            Coordinator coordinator(std::move(run.jobs), std::move(run.packs), settings, store, *transport, *view);
+            Coordinator coordinator(plan, std::move(run.work), settings, store, *transport, *view);
             code = coordinator.run();
         } catch (...) {
             mail.to_supervisor.push(StopSupervisor{true});

@@ -11,41 +11,46 @@
 #include <vector>
 
 #include "orchestrator/coordinator/interruption.hpp"
+#include "orchestrator/plan/plan.hpp"
 #include "orchestrator/progress/progress.hpp"
 #include "orchestrator/schedule/scheduler.hpp"
 #include "orchestrator/store/commit_thread.hpp"
 #include "orchestrator/store/result_store.hpp"
 #include "orchestrator/transport/transport.hpp"
-#include "shared/job/job_spec.hpp"
-#include "shared/job/key.hpp"
+#include "shared/core/digest.hpp"
 
 namespace leadsweep {
 
-/// A job of the run with everything a worker must be told.
+/// A job of the run.
 struct RunJob {
-    const JobSpec* spec = nullptr;  ///< owned by the plan
-    const JobKeys* keys = nullptr;
+    std::size_t planned = 0;  ///< position in the plan
     JobId id;
-    PackIndex pack = 0;
-    std::string lists_path;    ///< FoldLists file
-    std::string lists_digest;  ///< of its bytes
     std::int64_t attempts_used = 0;
     bool has_history = false;  ///< earlier attempts may have left a checkpoint
-    std::string model_path;    ///< trained weights of the same train_key, "" if none
-    std::string model_digest;
+};
+
+/// A FoldLists file.
+struct RunLists {
+    std::string path;
+    std::string digest;  ///< of its bytes
 };
 
 struct RunPack {
     std::string folder;
     std::string catalogue_path;
     std::int64_t shards = 0;
-    const JobSpec* spec = nullptr;  ///< of any job that uses it
+};
+
+/// What is left to do of a plan, and the files that its workers read.
+struct RunWork {
+    std::vector<RunJob> jobs;
+    std::vector<RunPack> packs;                                    ///< as Plan::packs
+    std::vector<RunLists> lists;                                   ///< as Plan::lists
+    std::unordered_map<Digest, TrainedModel, DigestHash> trained;  ///< by train_key; path as a whole
 };
 
 struct CoordinatorSettings {
-    std::string sweep_name;
     std::string work_folder;
-    std::function<std::string(const JobSpec&)> label_of;  ///< for people: what sets a job apart from the others
     SchedulerSettings scheduling;
     double supervisor_timeout_s = 3;
     double start_timeout_s = 120;  ///< for all supervisors to report
@@ -55,9 +60,8 @@ struct CoordinatorSettings {
 
 class Coordinator {
 public:
-    /// `jobs`: only those that have something left to do.
-    Coordinator(std::vector<RunJob> jobs, std::vector<RunPack> packs, CoordinatorSettings settings, ResultStore& store,
-                Transport& transport, ProgressView& view);
+    Coordinator(const Plan& plan, RunWork work, CoordinatorSettings settings, ResultStore& store, Transport& transport,
+                ProgressView& view);
 
     /// Runs until everything is done, or it was interrupted. Supervisors are told to stop before it returns.
     /// Returns the exit code. Throws StoreError where the database fails: what was committed stays.
@@ -84,6 +88,7 @@ private:
         std::int64_t log_length = 0;
         std::string result_path;
         std::string result_digest;
+        Progress latest;
     };
 
     void serve();
@@ -104,7 +109,10 @@ private:
     void carry_out(const NodeQuarantined& action);
     void carry_out_decisions();
     void share_model(const CommitOutcome& outcome);
-    std::string label(JobIndex job) const { return settings_.label_of(*jobs_[job].spec); }
+    void show_progress(double now);
+    void record_run();
+    const PlannedJob& planned(JobIndex job) const { return plan_.jobs[work_.jobs[job].planned]; }
+    std::string label(JobIndex job) const { return plan_.label(work_.jobs[job].planned); }
     void send_to_worker(WorkerId worker, ToWorker message);
     void send_to_all(const ToSupervisor& message);
     void stop_supervisors(bool is_now);
@@ -113,8 +121,8 @@ private:
     bool is_over() const;
     int exit_code() const;
 
-    std::vector<RunJob> jobs_;
-    std::vector<RunPack> packs_;
+    const Plan& plan_;
+    RunWork work_;
     CoordinatorSettings settings_;
     ResultStore& store_;
     Transport& transport_;
@@ -126,10 +134,12 @@ private:
     std::vector<Supervisor> supervisors_;
     std::map<WorkerId, WorkerNote> workers_;
     std::unordered_map<AttemptId, AttemptNote> attempts_;
-    std::unordered_multimap<std::string, JobIndex> untrained_;  ///< jobs without trained weights, by train_key
     SweepProgress progress_;
     int interruptions_seen_ = 0;
     double started_s_ = 0;
+    double cpu_before_s_ = 0;   ///< processor time of this thread when the run began
+    double first_start_s_ = 0;  ///< of an attempt; 0: there was none
+    double last_commit_s_ = 0;  ///< of a result
     double drain_deadline_s_ = 0;
     bool is_capacity_known_ = false;
     std::optional<std::string> ended_early_;

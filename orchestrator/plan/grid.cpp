@@ -19,8 +19,6 @@ constexpr std::size_t kShownProblems = 50;
 /// Origin of a point that `axes` and `zip` made; others hold the index of their entry of `include`.
 constexpr std::size_t kFromAxes = static_cast<std::size_t>(-1);
 
-/// Index of a value among those of its slot.
-using ValueId = std::uint32_t;
 /// A point is the ids of its values, one for each slot.
 using Point = std::vector<ValueId>;
 
@@ -29,12 +27,15 @@ struct Slot {
     std::string key;
     std::size_t field = 0;
     std::vector<nlohmann::json> values;  ///< [0] is that of the base
+    std::map<nlohmann::json, ValueId> ids;
+
+    Slot(std::string name, std::size_t index, const nlohmann::json& base_value)
+        : key(std::move(name)), field(index), values{base_value}, ids{{base_value, 0}} {}
 
     ValueId id_of(const nlohmann::json& value) {
-        const auto found = std::find(values.begin(), values.end(), value);
-        if (found != values.end()) return static_cast<ValueId>(found - values.begin());
-        values.push_back(value);
-        return static_cast<ValueId>(values.size() - 1);
+        const auto [entry, is_new] = ids.try_emplace(value, static_cast<ValueId>(values.size()));
+        if (is_new) values.push_back(value);
+        return entry->second;
     }
 };
 
@@ -113,8 +114,7 @@ public:
         const Product product = compile(sweep_.axes);
         std::size_t most = 1;
         for (const CompiledAxis& axis : product.axes) most *= axis.points.size();
-        grid_.jobs.reserve(most);
-        points_.reserve(most);
+        ids_.reserve(most * slots_.size());
         by_hash_.reserve(most);
         for_each_point(product, [&](Point& point) {
             bool is_excluded = false;
@@ -127,18 +127,17 @@ public:
         });
         for (std::size_t i = 0; i < sweep_.inclusions.size(); ++i)
             for_each_point(compile(sweep_.inclusions[i].axes), [&](Point& point) { add(point, i); });
-        if (grid_.jobs.empty() && !sweep_.exclusions.empty())
+        if (origins_.empty() && !sweep_.exclusions.empty())
             problems_.add(fmt::format("{}: every point is excluded, the sweep has no job", sweep_.exclusions[0].place));
         problems_.throw_if_any();
-        add_notes();
-        return std::move(grid_);
+        return {make_table(), notes()};
     }
 
 private:
     void add_slot(const std::string& key) {
         if (!slot_of_.try_emplace(key, slots_.size()).second) return;
         const std::size_t field = SpecFields::index_of(key);
-        slots_.push_back({key, field, {fields_.get(field)}});
+        slots_.emplace_back(key, field, fields_.get(field));
         // Where a job runs does not make it another experiment.
         is_identity_.push_back(!key.starts_with("resources."));
     }
@@ -234,14 +233,33 @@ private:
             }
         for (const PointProblem& problem : problems_of(fields_.spec())) add_impossible(problem, written, point, origin);
         check_duplicate(point, origin);
-        points_.push_back(point);
+        ids_.insert(ids_.end(), point.begin(), point.end());
         origins_.push_back(origin);
-        grid_.jobs.push_back(fields_.spec());
     }
 
-    bool is_same_experiment(const Point& a, const Point& b) const {
-        for (std::size_t slot = 0; slot < a.size(); ++slot)
-            if (is_identity_[slot] && a[slot] != b[slot]) return false;
+    /// The slots with values of their keys' own types (a rate written as 500 is 500.0), and the points.
+    SpecTable make_table() {
+        std::vector<SpecSlot> slots;
+        for (const Slot& slot : slots_) {
+            SpecSlot& made = slots.emplace_back(SpecSlot{slot.field, {}});
+            for (const auto& value : slot.values) {
+                fields_.set(slot.field, value);
+                made.values.push_back(fields_.get(slot.field));
+            }
+            fields_.set(slot.field, slot.values.front());
+        }
+        return {fields_.spec(), std::move(slots), std::move(ids_)};
+    }
+
+    Point point_of_job(std::size_t job) const {
+        const auto first = ids_.begin() + static_cast<std::ptrdiff_t>(job * slots_.size());
+        return {first, first + static_cast<std::ptrdiff_t>(slots_.size())};
+    }
+
+    bool is_same_experiment(std::size_t job, const Point& point) const {
+        const ValueId* const ids = ids_.data() + job * slots_.size();
+        for (std::size_t slot = 0; slot < point.size(); ++slot)
+            if (is_identity_[slot] && ids[slot] != point[slot]) return false;
         return true;
     }
 
@@ -251,11 +269,11 @@ private:
             if (is_identity_[slot]) hash = (hash ^ point[slot]) * 1099511628211ULL;
         const auto [first, last] = by_hash_.equal_range(hash);
         for (auto other = first; other != last; ++other)
-            if (is_same_experiment(points_[other->second], point)) {
+            if (is_same_experiment(other->second, point)) {
                 add_duplicate(point, origin, other->second);
                 return;
             }
-        by_hash_.emplace(hash, points_.size());
+        by_hash_.emplace(hash, origins_.size());
     }
 
     void add_duplicate(const Point& point, std::size_t origin, std::size_t other) {
@@ -264,9 +282,10 @@ private:
             if (slots_[slot].values.size() > 1 && slots_[slot].key != "fold")
                 values += fmt::format("{}{} {}", values.empty() ? "" : ", ", slots_[slot].key,
                                       slots_[slot].values[point[slot]].dump());
-        const bool is_only_resources = points_[other] != point;
+        const Point earlier = point_of_job(other);
+        const bool is_only_resources = earlier != point;
         problems_.add(fmt::format("{}: duplicate point ({}), the same as at {}{}", place_of_point(point, origin),
-                                  values, place_of_point(points_[other], origins_[other]),
+                                  values, place_of_point(earlier, origins_[other]),
                                   is_only_resources ? ": resources alone make no other experiment" : ""));
     }
 
@@ -314,16 +333,19 @@ private:
         return sweep_.axes.empty() ? sweep_.file : place_on_axis(sweep_.axes.back(), 0, point);
     }
 
-    void add_notes() {
+    /// Rules that match nothing.
+    std::vector<std::string> notes() const {
+        std::vector<std::string> notes;
         for (std::size_t i = 0; i < exclusions_.size(); ++i)
             if (exclusions_[i].matches == 0)
-                grid_.notes.push_back(sweep_.exclusions[i].place + ": exclude matches no point");
+                notes.push_back(sweep_.exclusions[i].place + ": exclude matches no point");
         for (std::size_t i = 0; i < rules_.size(); ++i)
-            if (rules_[i].matches == 0) grid_.notes.push_back(sweep_.rules[i].place + ": when matches no point");
+            if (rules_[i].matches == 0) notes.push_back(sweep_.rules[i].place + ": when matches no point");
         for (const Axis& axis : sweep_.axes)
-            if (std::find(axis.keys.begin(), axis.keys.end(), "fold") != axis.keys.end()) return;
-        grid_.notes.push_back(sweep_.file +
+            if (std::find(axis.keys.begin(), axis.keys.end(), "fold") != axis.keys.end()) return notes;
+        notes.push_back(sweep_.file +
                               ": fold is no axis, so one fold only is tested: write `fold: all` under axes for all");
+        return notes;
     }
 
     const SweepSpec& sweep_;
@@ -333,12 +355,11 @@ private:
     std::vector<bool> is_identity_;  ///< [slot]
     std::vector<CompiledRule> exclusions_;
     std::vector<CompiledRule> rules_;
-    Point applied_;              ///< what fields_ holds now
-    std::vector<Point> points_;  ///< of each job, after `when`
+    Point applied_;             ///< what fields_ holds now
+    std::vector<ValueId> ids_;  ///< the points of all jobs after `when`, one after the other
     std::vector<std::size_t> origins_;
     std::unordered_multimap<std::uint64_t, std::size_t> by_hash_;
     ProblemList problems_;
-    Grid grid_;
 };
 
 }  // namespace

@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "orchestrator/plan/spec_table.hpp"
 #include "orchestrator/plan/sweep_file.hpp"
-#include "shared/job/job_spec.hpp"
 
 namespace leadsweep {
 
 struct Grid {
-    std::vector<JobSpec> jobs;       ///< in file order: the last axis varies fastest, then the included points
+    SpecTable jobs;                  ///< in file order: the last axis varies fastest, then the included points
     std::vector<std::string> notes;  ///< rules that match no point, for people
 };
 

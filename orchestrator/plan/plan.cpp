@@ -1,10 +1,10 @@
 #include "orchestrator/plan/plan.hpp"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
-#include <unordered_set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -15,6 +15,7 @@
 #include "orchestrator/plan/spec_fields.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/ecg/leads.hpp"
+#include "shared/job/pack_key.hpp"
 
 namespace leadsweep {
 namespace {
@@ -28,12 +29,14 @@ public:
     Plan make() {
         Grid grid = expand(sweep_);
         plan_.notes = std::move(grid.notes);
-        plan_.jobs.reserve(grid.jobs.size());
-        for (JobSpec& spec : grid.jobs) add_job(std::move(spec));
+        plan_.specs = std::move(grid.jobs);
+        plan_.jobs.reserve(plan_.specs.size());
+        SpecCursor cursor(plan_.specs);
+        for (std::size_t job = 0; job < plan_.specs.size(); ++job) {
+            cursor.seek(job);
+            add_job(job, cursor);
+        }
         if (!problems_.empty()) throw InputError(problems_);
-        std::unordered_set<std::string> groups;
-        for (const PlannedJob& job : plan_.jobs) groups.insert(job.keys.group);
-        plan_.groups = groups.size();
         count_axes();
         return std::move(plan_);
     }
@@ -56,22 +59,65 @@ private:
         }
     }
 
-    void add_job(JobSpec spec) {
+    /// Indices that jobs share which differ in nothing that folds and packs are made from.
+    struct Shared {
+        std::uint32_t data;
+        std::uint32_t lists;
+        std::uint32_t pack;
+    };
+
+    void add_job(std::size_t job, const SpecCursor& cursor) {
+        const std::optional<Shared> shared = shared_of(job, cursor.spec());
+        if (!shared) return;
+        const JobDigests digests =
+            digests_of(cursor.text(), {plan_.data[shared->data].data_digest, plan_.lists_digests[shared->lists]});
+        const auto [group, is_new] =
+            group_of_.try_emplace(digests.group, static_cast<std::uint32_t>(plan_.groups.size()));
+        if (is_new) plan_.groups.push_back(digests.group);
+        plan_.jobs.push_back(
+            {digests.point, digests.train_key, digests.key, group->second, shared->lists, shared->pack});
+    }
+
+    std::optional<Shared> shared_of(std::size_t job, const JobSpec& spec) {
+        const auto ids = plan_.specs.ids(job);
+        std::vector<ValueId> own;
+        for (const std::size_t slot : shared_slots_of(plan_.specs)) own.push_back(ids[slot]);
+        const auto [known, is_new] = shared_.try_emplace(std::move(own));
+        if (is_new) known->second = make_shared(spec);
+        return known->second;
+    }
+
+    /// Slots of the keys that records, folds and packs are made from.
+    const std::vector<std::size_t>& shared_slots_of(const SpecTable& specs) {
+        if (shared_slots_) return *shared_slots_;
+        shared_slots_.emplace();
+        for (std::size_t slot = 0; slot < specs.slots().size(); ++slot) {
+            const std::string& path = job_schema()[specs.slots()[slot].key].path;
+            if (path.starts_with("data.") || path.starts_with("fold") || path == "sampling_hz")
+                shared_slots_->push_back(slot);
+        }
+        return *shared_slots_;
+    }
+
+    std::optional<Shared> make_shared(const JobSpec& spec) {
         const DataSpec& d = spec.data;
         const auto data =
             once(data_of_, records_name(spec), d.synthetic.patients > 0 ? "data.synthetic.patients" : "data.records",
                  [&] { return add_data(d); });
-        if (!data) return;
+        if (!data) return std::nullopt;
         const FoldsSpec& f = spec.folds;
         const std::string folds_name =
             fmt::format("{} {} {} {} {} {}", *data, f.k, f.assign, f.seed, d.labels, fmt::join(d.leads, " "));
         const auto folds = once(folds_of_, folds_name, "folds.k", [&] { return add_folds(*data, spec); });
-        if (!folds) return;
+        if (!folds) return std::nullopt;
         const std::string lists_name = fmt::format("{} {} {}", *folds, f.validation, spec.fold);
         const auto lists = once(lists_of_, lists_name, "folds.k", [&] { return add_lists(*data, *folds, spec); });
-        if (!lists) return;
-        JobKeys keys = keys_of(spec, {plan_.data[*data].data_digest, plan_.lists_digests[*lists]});
-        plan_.jobs.push_back({std::move(spec), std::move(keys), *data, *folds, *lists});
+        if (!lists) return std::nullopt;
+        const std::string pack = pack_key(spec, plan_.data[*data].data_digest);
+        const auto [place, is_new] = pack_of_.try_emplace(pack, plan_.packs.size());
+        if (is_new) plan_.packs.push_back({pack, *data, spec});
+        return Shared{static_cast<std::uint32_t>(*data), static_cast<std::uint32_t>(*lists),
+                      static_cast<std::uint32_t>(place->second)};
     }
 
     /// Text that is equal for jobs with the same records and table. Of the keys below data only those that work on
@@ -179,20 +225,26 @@ private:
     }
 
     void count_axes() {
+        const auto& slots = plan_.specs.slots();
         for (const Axis& axis : sweep_.axes) {
-            std::vector<std::size_t> indices;
-            for (const auto& key : axis.keys) indices.push_back(SpecFields::index_of(key));
+            std::vector<std::size_t> own;
+            for (const auto& key : axis.keys)
+                own.push_back(static_cast<std::size_t>(
+                    std::find_if(slots.begin(), slots.end(),
+                                 [&](const SpecSlot& slot) { return slot.key == SpecFields::index_of(key); }) -
+                    slots.begin()));
             AxisCount& count = plan_.axes.emplace_back(AxisCount{axis.keys, {}});
-            std::unordered_map<std::string, std::size_t> position;
-            for (const PlannedJob& job : plan_.jobs) {
-                fields_.assign(job.spec);
-                std::string value;
-                for (const std::size_t index : indices) {
-                    const auto part = fields_.get(index);
-                    value += (value.empty() ? "" : " + ") + shown(part);
+            std::map<std::vector<ValueId>, std::size_t> position;
+            std::vector<ValueId> ids(own.size());
+            for (std::size_t job = 0; job < plan_.specs.size(); ++job) {
+                for (std::size_t i = 0; i < own.size(); ++i) ids[i] = plan_.specs.ids(job)[own[i]];
+                const auto [entry, is_new] = position.try_emplace(ids, count.values.size());
+                if (is_new) {
+                    std::string value;
+                    for (std::size_t i = 0; i < own.size(); ++i)
+                        value += (i == 0 ? "" : " + ") + shown(slots[own[i]].values[ids[i]]);
+                    count.values.emplace_back(value, 0);
                 }
-                const auto [entry, is_new] = position.try_emplace(value, count.values.size());
-                if (is_new) count.values.emplace_back(value, 0);
                 ++count.values[entry->second].second;
             }
         }
@@ -210,6 +262,10 @@ private:
     const std::vector<std::size_t> record_keys_ = record_keys();
     std::vector<std::string> problems_;
     std::unordered_map<std::string, std::shared_ptr<const Catalogue>> surveyed_;
+    std::unordered_map<Digest, std::uint32_t, DigestHash> group_of_;
+    std::optional<std::vector<std::size_t>> shared_slots_;
+    std::map<std::vector<ValueId>, std::optional<Shared>> shared_;
+    std::unordered_map<std::string, std::size_t> pack_of_;
     std::unordered_map<std::string, std::optional<std::size_t>> data_of_;
     std::unordered_map<std::string, std::optional<std::size_t>> folds_of_;
     std::unordered_map<std::string, std::optional<std::size_t>> lists_of_;
@@ -217,6 +273,30 @@ private:
 };
 
 }  // namespace
+
+JobKeys Plan::keys(std::size_t job) const {
+    const PlannedJob& planned = jobs[job];
+    return {hex_of(planned.point), hex_of(groups[planned.group]), hex_of(planned.train_key), hex_of(planned.key)};
+}
+
+std::string Plan::label(std::size_t job) const {
+    std::string label;
+    for (const AxisCount& axis : axes)
+        for (const std::string& key : axis.keys) {
+            const nlohmann::json value = specs.value(job, key);
+            label += fmt::format("{}{} {}", label.empty() ? "" : ", ", key,
+                                 value.is_string()         ? value.get<std::string>()
+                                 : value.is_number_float() ? fmt::format("{:g}", value.get<double>())
+                                                           : value.dump());
+        }
+    return label.empty() ? fmt::format("fold {}", specs[job].fold) : label;
+}
+
+Digest Plan::digest() const {
+    std::string text = hex_of(specs.digest());
+    for (const PlannedJob& job : jobs) text.append(reinterpret_cast<const char*>(job.key.data()), job.key.size());
+    return sha256_bytes(text);
+}
 
 Plan make_plan(const SweepSpec& sweep, const CatalogueProvider& provider) {
     return PlanMaker(sweep, provider).make();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,7 +12,9 @@
 #include <vector>
 
 #include "orchestrator/plan/folds.hpp"
+#include "orchestrator/plan/spec_table.hpp"
 #include "orchestrator/plan/sweep_file.hpp"
+#include "shared/core/digest.hpp"
 #include "shared/ecg/catalogue.hpp"
 #include "shared/job/fold_lists.hpp"
 #include "shared/job/job_spec.hpp"
@@ -38,12 +41,21 @@ struct PlannedFolds {
     FoldReport report;
 };
 
+/// Prepared records that jobs share (shared/job/pack_key.hpp).
+struct PlannedPack {
+    std::string key;
+    std::size_t data = 0;  ///< index into Plan::data
+    JobSpec spec;          ///< of the first job that uses it
+};
+
+/// What sets a job apart, in few bytes: a sweep may have a million. Its spec is Plan::specs[index].
 struct PlannedJob {
-    JobSpec spec;
-    JobKeys keys;
-    std::size_t data = 0;   ///< index into Plan::data
-    std::size_t folds = 0;  ///< index into Plan::folds
-    std::size_t lists = 0;  ///< index into Plan::lists
+    Digest point;
+    Digest train_key;
+    Digest key;
+    std::uint32_t group = 0;  ///< index into Plan::groups
+    std::uint32_t lists = 0;  ///< index into Plan::lists
+    std::uint32_t pack = 0;   ///< index into Plan::packs
 };
 
 /// How many jobs have each value of an axis.
@@ -54,14 +66,22 @@ struct AxisCount {
 
 struct Plan {
     std::string sweep_name;
-    std::vector<PlannedJob> jobs;  ///< in file order
+    SpecTable specs;               ///< of all jobs, in file order
+    std::vector<PlannedJob> jobs;  ///< the same order
+    std::vector<Digest> groups;    ///< configurations: jobs that differ in their fold only
     std::vector<PlannedData> data;
+    std::vector<PlannedPack> packs;
     std::vector<PlannedFolds> folds;
     std::vector<FoldLists> lists;            ///< each once
     std::vector<std::string> lists_digests;  ///< of `lists`, same order
     std::vector<AxisCount> axes;
     std::vector<std::string> notes;  ///< for people: what was repaired, left out or looks like a slip
-    std::size_t groups = 0;          ///< configurations: jobs that differ in their fold only
+
+    JobKeys keys(std::size_t job) const;
+    /// What sets a job apart from the others: "fold 2, loss bce, sampling_hz 100".
+    std::string label(std::size_t job) const;
+    /// Of everything that this plan would store about its jobs; equal plans have equal digests.
+    Digest digest() const;
 };
 
 /// Expands the sweep and assigns records to folds. Throws InputError with all problems of the sweep; a problem of the

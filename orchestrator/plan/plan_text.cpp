@@ -12,7 +12,7 @@ namespace {
 std::string render_states(const Plan& plan, const std::map<std::string, std::string>& state_of_key) {
     std::map<std::string, std::size_t> counts;
     for (const PlannedJob& job : plan.jobs) {
-        const auto state = state_of_key.find(job.keys.key);
+        const auto state = state_of_key.find(hex_of(job.key));
         ++counts[state == state_of_key.end() ? "new" : state->second];
     }
     std::vector<std::string> parts;
@@ -42,7 +42,7 @@ std::string render_folds(const Plan& plan, const PlannedFolds& folds) {
 
 std::string render_plan(const Plan& plan, const std::map<std::string, std::string>& state_of_key) {
     std::string text = fmt::format("Sweep {}: {} jobs in {} groups ({})\n", plan.sweep_name, plan.jobs.size(),
-                                   plan.groups, render_states(plan, state_of_key));
+                                   plan.groups.size(), render_states(plan, state_of_key));
     for (const AxisCount& axis : plan.axes) {
         std::vector<std::string> parts;
         for (const auto& [value, count] : axis.values) parts.push_back(fmt::format("{} ({})", value, count));

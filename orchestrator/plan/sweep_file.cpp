@@ -257,15 +257,16 @@ private:
     }
 
     void check_duplicate_points(const Axis& axis) {
-        for (std::size_t i = 0; i < axis.points.size(); ++i)
-            for (std::size_t j = 0; j < i; ++j) {
-                if (axis.points[i] != axis.points[j]) continue;
-                nlohmann::json shown = axis.points[i];
-                yaml_.add_problem(axis.places[i],
-                                  fmt::format("{}: duplicate value {}, first at {}", fmt::join(axis.keys, ", "),
-                                              (axis.keys.size() == 1 ? shown[0] : shown).dump(), axis.places[j]));
-                break;
-            }
+        std::map<nlohmann::json, std::size_t> first_at;
+        for (std::size_t i = 0; i < axis.points.size(); ++i) {
+            nlohmann::json shown = axis.points[i];
+            const auto [first, is_new] = first_at.try_emplace(shown, i);
+            if (is_new) continue;
+            yaml_.add_problem(axis.places[i],
+                              fmt::format("{}: duplicate value {}, first at {}", fmt::join(axis.keys, ", "),
+                                          (axis.keys.size() == 1 ? shown[0] : shown).dump(),
+                                          axis.places[first->second]));
+        }
     }
 
     void check_axes() {

@@ -11,8 +11,7 @@ constexpr double kNow = -1e6;
 
 }  // namespace
 
-Cluster::Cluster(std::vector<int> gang_sizes)
-    : gang_sizes_(std::move(gang_sizes)), tournaments_(gang_sizes_.size()) {}
+Cluster::Cluster(std::vector<int> gang_sizes) : gang_sizes_(std::move(gang_sizes)), tournaments_(gang_sizes_.size()) {}
 
 // ---- workers come and go --------------------------------------------------------------------------------------------
 

@@ -43,12 +43,12 @@ struct DeviceOnNode {
     std::uint32_t rank = 0;
     std::string name;
     std::vector<WorkerIndex> workers;
-    int running = 0;                               ///< attempts on it
-    int limit = std::numeric_limits<int>::max();   ///< most attempts that those on it allow
-    int idle = 0;                                  ///< workers that can take an attempt
-    double free_at = 0;                            ///< when what runs is expected to have ended
-    double back_at = kNever;                       ///< without workers: when the next is expected
-    bool awaits_fresh = false;                     ///< a worker was ended to get a fresh one
+    int running = 0;                              ///< attempts on it
+    int limit = std::numeric_limits<int>::max();  ///< most attempts that those on it allow
+    int idle = 0;                                 ///< workers that can take an attempt
+    double free_at = 0;                           ///< when what runs is expected to have ended
+    double back_at = kNever;                      ///< without workers: when the next is expected
+    bool awaits_fresh = false;                    ///< a worker was ended to get a fresh one
 
     bool is_free() const { return running == 0 && idle > 0; }
     bool takes(int slots) const { return idle > 0 && running < std::min(slots, limit); }
@@ -103,8 +103,8 @@ public:
     std::vector<WorkerIndex> workers_of_rank(std::uint32_t rank) const;
     const std::vector<NodeIndex>& idle_nodes() const { return idle_nodes_; }
 
-    /// When this node has so many devices free: negative = now (the fewer spare devices the lower), from kUnknownTime on
-    /// = not known, kNever = it cannot.
+    /// When this node has so many devices free: negative = now (the fewer spare devices the lower), from kUnknownTime
+    /// on = not known, kNever = it cannot.
     double when_free(NodeIndex node, int devices) const { return tournaments_[tournament(devices)].at(node); }
     /// The node where that is first.
     NodeIndex earliest(int devices, NodeIndex avoided = kNoNode);

@@ -34,16 +34,16 @@ struct ScheduledJob {
 
 /// All times in seconds.
 struct SchedulerSettings {
-    double phase_timeout_s = 600;                     ///< no progress for so long: the attempt hangs
+    double phase_timeout_s = 600;                      ///< no progress for so long: the attempt hangs
     std::map<std::string, double> phase_timeouts_s{};  ///< the same for single phases ("loading": 1200)
-    double beat_timeout_s = 30;                       ///< no sign of life for so long: the worker hangs
-    double stop_grace_s = 20;                         ///< from Stop to kill
-    int breaker_limit = 10;                           ///< the same failure so often in a row stops the sweep; 0: never
+    double beat_timeout_s = 30;                        ///< no sign of life for so long: the worker hangs
+    double stop_grace_s = 20;                          ///< from Stop to kill
+    int breaker_limit = 10;                            ///< the same failure so often in a row stops the sweep; 0: never
     int prepare_attempts = 3;
-    double min_start_s = 60;  ///< a job of unknown length and checkpoints starts only if so much is left
+    double min_start_s = 60;   ///< a job of unknown length and checkpoints starts only if so much is left
     int quarantine_limit = 3;  ///< failures of different jobs on one node, none finished in between; 0: never
     double quarantine_window_s = 600;
-    double quarantine_s = 300;          ///< doubles each time
+    double quarantine_s = 300;  ///< doubles each time
     double longest_quarantine_s = 3600;
     double elsewhere_s = 10;  ///< a job that failed on a node waits so long for another one
 };

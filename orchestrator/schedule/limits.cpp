@@ -38,8 +38,8 @@ bool Scheduler::fits_somewhere(const JobShape& shape) const {
     return shape.devices <= (shape.may_span_nodes ? cluster_.device_count() : devices);
 }
 
-/// Called where nothing runs and nothing could be started: what is too late, or larger than what is left of the cluster,
-/// is put aside, so that a run can end.
+/// Called where nothing runs and nothing could be started: what is too late, or larger than what is left of the
+/// cluster, is put aside, so that a run can end.
 void Scheduler::hold_what_cannot_start(double now) {
     std::vector<const ShapeQueue*> shapes;
     for (const auto& [rank, queue] : queues_.order()) shapes.push_back(queue);

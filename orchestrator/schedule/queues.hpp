@@ -1,5 +1,5 @@
-// The jobs that wait, so that the next one is found without looking at the others: jobs that are alike lie in one queue,
-// the queues lie in order.
+// The jobs that wait, so that the next one is found without looking at the others: jobs that are alike lie in one
+// queue, the queues lie in order.
 #pragma once
 
 #include <compare>

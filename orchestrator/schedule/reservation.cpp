@@ -7,7 +7,7 @@ namespace leadsweep {
 
 /// Single devices need no reservation, unless jobs that share devices could keep all of them busy.
 bool Scheduler::can_reserve(const JobShape& shape) const {
-    return shape.devices > 1 || (has_sharing_ && shape.slots == 1);
+    return shape.devices > 1 || (most_slots_ > 1 && shape.slots == 1);
 }
 
 /// Starts the first job where that is a gang that fits, else reserves devices for it. True where something changed.
@@ -25,7 +25,8 @@ bool Scheduler::serve_head(double now) {
         return true;
     }
     const JobIndex job = reservation_->job;
-    if (is_late(job, now) || (reservation_->shadow < kUnknownTime && is_late(job, std::max(now, reservation_->shadow)))) {
+    if (is_late(job, now) ||
+        (reservation_->shadow < kUnknownTime && is_late(job, std::max(now, reservation_->shadow)))) {
         hold(job);
         return true;
     }

@@ -33,7 +33,8 @@ Scheduler::Scheduler(std::vector<ScheduledJob> jobs, const std::vector<std::int6
     phase_index("");
     counts_[static_cast<std::size_t>(JobState::kWaiting)] = jobs_.size();
     waiting_ = jobs_.size();
-    for (const ScheduledJob& job : jobs_) has_sharing_ = has_sharing_ || (job.devices == 1 && job.slots_per_device > 1);
+    for (const ScheduledJob& job : jobs_)
+        if (job.devices == 1) most_slots_ = std::max(most_slots_, job.slots_per_device);
     for (JobIndex job = 0; job < jobs_.size(); ++job) enqueue(job);
 }
 
@@ -46,8 +47,9 @@ std::vector<Action> Scheduler::take_actions() {
 
 JobShape Scheduler::shape_of(JobIndex index) const {
     const ScheduledJob& job = jobs_[index];
-    JobShape shape{job.priority,     job.devices,         job.slots_per_device,   length_class(job.expected_s),
-                   job.across_nodes, job.needs_fresh_worker, kNoNode};
+    JobShape shape{
+        job.priority,           job.devices, job.slots_per_device, length_class(job.expected_s), job.across_nodes,
+        job.needs_fresh_worker, kNoNode};
     if (job.devices > 1) shape.slots = 1;
     const auto note = notes_.empty() ? notes_.end() : notes_.find(index);
     if (note == notes_.end()) return shape;

@@ -1,10 +1,10 @@
 // Decides which worker runs what. A reactor: facts go in through on_<fact>, decisions come out of take_actions(). No
 // I/O, no clock, no randomness: time is an argument, so that tests and simulations run it in microseconds.
 //
-// Order: priority. Within it, as long as nothing is known of durations, the file's. With durations known: first jobs that
-// would outlast all others, then large gangs before small ones and long jobs before short ones (queues.hpp). A worker
-// prefers jobs of the pack that it used last; a job starts on a node only when its pack is complete there; idle workers
-// make missing shards (packs.hpp).
+// Order: priority. Within it, as long as nothing is known of durations, the file's. With durations known: first jobs
+// that would outlast all others, then large gangs before small ones and long jobs before short ones (queues.hpp). A
+// worker prefers jobs of the pack that it used last; a job starts on a node only when its pack is complete there; idle
+// workers make missing shards (packs.hpp).
 //
 // A job that needs k devices gets k or none: of one node, or of several where it allows that. The first gang that does
 // not fit keeps the devices that are expected to be free for it first (its reservation). What runs meanwhile on those
@@ -75,6 +75,8 @@ public:
     bool is_waiting_for_deadline() const { return waiting_ > 0 && waiting_ == held_.size(); }
     std::size_t left_for_next_allocation() const { return held_.size(); }
     std::size_t count(JobState state) const { return counts_[static_cast<std::size_t>(state)]; }
+    /// Workers that each device should have.
+    int most_slots_per_device() const { return most_slots_; }
     std::size_t worker_count() const { return cluster_.worker_count(); }
     /// Why the job is where it is, for people: one or two sentences.
     std::string why(JobIndex job, double now) const;
@@ -192,7 +194,7 @@ private:
     Packs packs_;
     SchedulerSettings settings_;
     std::function<AttemptId()> next_attempt_;
-    bool has_sharing_ = false;  ///< some jobs share devices
+    int most_slots_ = 1;  ///< of jobs that share devices
     Queues queues_;
     Cluster cluster_;
     Attempts attempts_;

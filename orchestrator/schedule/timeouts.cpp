@@ -9,9 +9,9 @@
 namespace leadsweep {
 namespace {
 
-constexpr double kRecheck_s = 5;   // idle nodes are looked at again: estimates and rules of locality change with time
-constexpr double kSilent_s = 5;    // a worker beats once a second: this is no longer a late beat
-constexpr double kOverdue = 0.5;   // what is overdue is expected to take this part of its time so far longer
+constexpr double kRecheck_s = 5;  // idle nodes are looked at again: estimates and rules of locality change with time
+constexpr double kSilent_s = 5;   // a worker beats once a second: this is no longer a late beat
+constexpr double kOverdue = 0.5;  // what is overdue is expected to take this part of its time so far longer
 
 }  // namespace
 
@@ -99,9 +99,9 @@ void Scheduler::check(WorkerIndex index, double now) {
     if (found != attempts_.end()) check_attempt(found->first, found->second, now);
     const double silent_since = std::max(worker.last_beat, grace_from_);
     if (now < silent_since + settings_.beat_timeout_s) return;
-    std::string why = fmt::format(
-        "no sign of life for {:.0f} s: stopped (SIGSTOP), swapped out, or its node {} is overloaded",
-        now - worker.last_beat, cluster_.node(worker.node).name);
+    std::string why =
+        fmt::format("no sign of life for {:.0f} s: stopped (SIGSTOP), swapped out, or its node {} is overloaded",
+                    now - worker.last_beat, cluster_.node(worker.node).name);
     if (found != attempts_.end() && !found->second.verdict) {
         Work& work = found->second;
         const auto rank = std::find(work.gang.begin(), work.gang.end(), index) - work.gang.begin();
@@ -148,9 +148,10 @@ std::string Scheduler::describe_standstill(AttemptId attempt, const Work& work, 
     for (std::size_t rank = 0; rank < work.gang.size(); ++rank) {
         const Worker& worker = cluster_.worker(work.gang[rank]);
         if (worker.attempt == attempt && now - worker.last_beat > kSilent_s)
-            return fmt::format("no progress {} for {:.0f} s: worker {} of {} gives no sign of life since {:.0f} s, the "
-                               "others wait for it",
-                               where, still_s, rank, work.gang.size(), now - worker.last_beat);
+            return fmt::format(
+                "no progress {} for {:.0f} s: worker {} of {} gives no sign of life since {:.0f} s, the "
+                "others wait for it",
+                where, still_s, rank, work.gang.size(), now - worker.last_beat);
     }
     return fmt::format("collective stuck: all {} workers alive, but no progress {} for {:.0f} s", work.gang.size(),
                        where, still_s);

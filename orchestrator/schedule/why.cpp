@@ -83,8 +83,8 @@ std::string Scheduler::what_is_missing(JobIndex index, const JobShape& shape) co
         text += fmt::format("; it needs {} device{} of one node, the most that are free on one are {}", job.devices,
                             job.devices == 1 ? "" : "s", most_free);
     if (reservation_ && !reservation_->nodes.empty())
-        text += fmt::format("; {} is kept for a job with {} devices",
-                            cluster_.node(reservation_->nodes.front()).name, jobs_[reservation_->job].devices);
+        text += fmt::format("; {} is kept for a job with {} devices", cluster_.node(reservation_->nodes.front()).name,
+                            jobs_[reservation_->job].devices);
     if (shape.avoided_node != kNoNode)
         text += fmt::format("; it failed on {} and waits for another node", cluster_.node(shape.avoided_node).name);
     if (shape.needs_fresh_worker) text += "; it needs a fresh worker";

@@ -1,6 +1,7 @@
 #include "orchestrator/store/commit_thread.hpp"
 
 #include <filesystem>
+#include <unordered_map>
 #include <utility>
 
 #include "shared/core/log.hpp"
@@ -9,6 +10,15 @@ namespace leadsweep {
 namespace {
 
 constexpr std::chrono::seconds kSnapshotInterval{60};
+
+std::optional<Artifact> model_of(JobResult& result, const std::string& result_path) {
+    for (Artifact& artifact : result.artifacts) {
+        if (artifact.kind != "model") continue;
+        artifact.path = (std::filesystem::path(result_path).parent_path() / artifact.path).string();
+        return std::move(artifact);
+    }
+    return std::nullopt;
+}
 
 }  // namespace
 
@@ -24,17 +34,20 @@ CommitThread::~CommitThread() {
 }
 
 void CommitThread::submit(std::function<void(ResultStore&)> change) {
-    {
-        const std::lock_guard lock(mutex_);
-        waiting_.push_back({std::move(change), std::nullopt});
-    }
-    changed_.notify_one();
+    add(std::move(change));
+}
+void CommitThread::submit(AttemptStart start) {
+    add(std::move(start));
+}
+void CommitThread::submit(FinishedAttempt finished) {
+    add(std::move(finished));
 }
 
-void CommitThread::submit(FinishedAttempt finished) {
+void CommitThread::add(Change change) {
     {
         const std::lock_guard lock(mutex_);
-        waiting_.push_back({nullptr, std::move(finished)});
+        waiting_.push_back(std::move(change));
+        if (waiting_.size() > 1) return;  // the thread has been called already
     }
     changed_.notify_one();
 }
@@ -99,32 +112,39 @@ void CommitThread::write_snapshot_if_due() {
 /// Result files are read before the transaction begins, so that it stays short.
 std::vector<CommitOutcome> CommitThread::commit(std::vector<Change>& batch) {
     std::vector<CommitOutcome> outcomes;
-    std::vector<JobResult> results(batch.size());
-    std::vector<std::optional<std::string>> problems(batch.size());
+    std::unordered_map<std::size_t, JobResult> results;
+    std::unordered_map<std::size_t, std::string> problems;
     for (std::size_t i = 0; i < batch.size(); ++i) {
-        if (!batch[i].finished || batch[i].finished->result_path.empty()) continue;
+        const auto* finished = std::get_if<FinishedAttempt>(&batch[i]);
+        if (!finished || finished->result_path.empty()) continue;
         try {
-            results[i] = read_job_result(batch[i].finished->result_path, batch[i].finished->result_digest);
+            results[i] = read_job_result(finished->result_path, finished->result_digest);
         } catch (const Error& error) {
             problems[i] = error.what();
         }
     }
     store_.in_transaction([&] {
         for (std::size_t i = 0; i < batch.size(); ++i) {
-            if (!batch[i].finished) {
-                batch[i].apply(store_);
+            if (const auto* start = std::get_if<AttemptStart>(&batch[i])) {
+                store_.record_attempt_started(*start);
                 continue;
             }
-            const FinishedAttempt& finished = *batch[i].finished;
-            CommitOutcome outcome{finished.attempt, finished.job_index, problems[i], std::nullopt};
-            if (!outcome.problem) store_.record_finished(finished.attempt, results[i], finished.end);
-            const auto folder = std::filesystem::path(finished.result_path).parent_path();
-            for (Artifact& artifact : results[i].artifacts) {
-                if (artifact.kind != "model") continue;
-                artifact.path = (folder / artifact.path).string();
-                outcome.model = std::move(artifact);
+            const auto* finished = std::get_if<FinishedAttempt>(&batch[i]);
+            if (!finished) {
+                std::get<std::function<void(ResultStore&)>>(batch[i])(store_);
+                continue;
             }
-            outcomes.push_back(std::move(outcome));
+            CommitOutcome& outcome = outcomes.emplace_back();
+            outcome.attempt = finished->attempt;
+            outcome.job_index = finished->job_index;
+            if (const auto problem = problems.find(i); problem != problems.end()) {
+                outcome.problem = problem->second;
+                continue;
+            }
+            const auto result = results.find(i);
+            store_.record_finished(finished->attempt, result == results.end() ? JobResult{} : result->second,
+                                   finished->end);
+            if (result != results.end()) outcome.model = model_of(result->second, finished->result_path);
         }
     });
     return outcomes;

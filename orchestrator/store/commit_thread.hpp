@@ -9,9 +9,11 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "orchestrator/store/result_store.hpp"
+#include "shared/core/clock.hpp"
 
 namespace leadsweep {
 
@@ -42,18 +44,19 @@ public:
 
     /// Changes are applied in the order in which they were submitted; those that wait together share a commit.
     void submit(std::function<void(ResultStore&)> change);
+    void submit(AttemptStart start);
     void submit(FinishedAttempt finished);
 
     /// Outcomes since the last call. Throws what the database threw: nothing is stored from there on.
     std::vector<CommitOutcome> take_outcomes();
     /// Changes that are not durable yet.
     std::size_t pending() const;
+    /// Processor time that the thread has used.
+    double cpu_seconds() { return cpu_seconds_of(thread_.native_handle()); }
 
 private:
-    struct Change {
-        std::function<void(ResultStore&)> apply;
-        std::optional<FinishedAttempt> finished;
-    };
+    using Change = std::variant<std::function<void(ResultStore&)>, AttemptStart, FinishedAttempt>;
+    void add(Change change);
     void serve();
     void write_snapshot_if_due();
     std::vector<CommitOutcome> commit(std::vector<Change>& batch);

@@ -11,7 +11,8 @@
 namespace leadsweep {
 namespace {
 
-constexpr std::array kMigrations = {Migration{1, embedded::_0001_initial_sql}};
+constexpr std::array kMigrations = {Migration{1, embedded::_0001_initial_sql},
+                                    Migration{2, embedded::_0002_plan_digest_sql}};
 
 }  // namespace
 

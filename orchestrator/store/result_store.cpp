@@ -3,37 +3,18 @@
 #include <chrono>
 #include <ctime>
 #include <filesystem>
-#include <mutex>
 #include <stdexcept>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "orchestrator/store/connection.hpp"
-#include "orchestrator/store/migrations.hpp"
-#include "orchestrator/store/opening.hpp"
 #include "orchestrator/store/result_rows.hpp"
-#include "orchestrator/store/store_lock.hpp"
+#include "orchestrator/store/result_store_state.hpp"
 #include "shared/core/files.hpp"
 
 namespace leadsweep {
 namespace {
-
-constexpr std::string_view kInsertJob =
-    "INSERT INTO jobs (key, train_key, point, group_id, lists_digest, created_utc, spec, "
-    "fold, sampling_hz, loss, model, seed, is_leaky) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, json_extract(?7, '$.fold'), json_extract(?7, '$.sampling_hz'), "
-    "json_extract(?7, '$.loss'), json_extract(?7, '$.model.name'), json_extract(?7, '$.seed'), "
-    "json_extract(?7, '$.folds.validation') = 'tested') "
-    "ON CONFLICT (key) DO NOTHING";
-
-/// What is outside of a job's key (where its records lie, where it runs) follows the latest sweep that lists it; how a
-/// finished job was run stays, unless it is now another point.
-constexpr std::string_view kUpdateJob =
-    "UPDATE jobs SET point = ?1, group_id = ?2, spec = ?3, fold = json_extract(?3, '$.fold'), "
-    "is_leaky = json_extract(?3, '$.folds.validation') = 'tested' "
-    "WHERE job_id = ?4 AND (point <> ?1 OR (state <> 'finished' AND spec <> ?3))";
 
 JobState state_after(FailureClass failure, bool is_final) {
     if (!is_final) return JobState::kWaiting;
@@ -42,68 +23,11 @@ JobState state_after(FailureClass failure, bool is_final) {
     return JobState::kFailed;
 }
 
-std::string_view text_of(const SQLite::Column& column) {
-    const char* text = column.getText();
-    return {text, static_cast<std::size_t>(column.getBytes())};
-}
-
 std::optional<std::string> unless_empty(const std::string& text) {
     return text.empty() ? std::nullopt : std::optional(text);
 }
 
 }  // namespace
-
-struct ResultStore::State {
-    State(const std::string& file, const StoreOptions& options)
-        : lock(file), is_on_network(options.is_on_network.value_or(is_on_network_file_system(file))) {
-        if (options.mode == OpenMode::kCreate) create_private_file(file);
-        connection.emplace(file, SQLite::OPEN_READWRITE);
-        check_identity(*connection, newest_schema_version());
-        set_journal(*connection, is_on_network);
-        migrate(*connection, all_migrations());
-        transaction([&] { store_classes(*connection); });
-    }
-
-    template <class Work>
-    void transaction(Work&& work) {
-        const std::lock_guard guard(mutex);
-        if (depth > 0) {
-            try {
-                work();
-            } catch (...) {
-                is_doomed = true;
-                throw;
-            }
-            return;
-        }
-        connection->execute("BEGIN IMMEDIATE");
-        depth = 1;
-        is_doomed = false;
-        try {
-            work();
-            if (is_doomed)
-                throw StoreError(connection->path(), "COMMIT", 0, 0,
-                                 "a part of this transaction failed; all is rolled back");
-            connection->execute("COMMIT");
-            depth = 0;
-        } catch (...) {
-            depth = 0;
-            connection->database().tryExec("ROLLBACK");  // fails where SQLite has rolled back by itself: nothing to do
-            throw;
-        }
-    }
-
-    void require_no_transaction(const char* what) const {
-        if (depth > 0) throw std::logic_error(std::string(what) + " inside a transaction");
-    }
-
-    std::recursive_mutex mutex;
-    StoreLock lock;
-    bool is_on_network;
-    std::optional<Connection> connection;
-    int depth = 0;
-    bool is_doomed = false;
-};
 
 ResultStore::ResultStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ResultStore::ResultStore(ResultStore&&) noexcept = default;
@@ -123,91 +47,6 @@ const std::string& ResultStore::path() const {
 }
 bool ResultStore::needs_snapshots() const {
     return state_->is_on_network;
-}
-
-SweepId ResultStore::register_sweep(const std::string& name, const std::string& yaml, const std::string& hash) {
-    SweepId sweep;
-    state_->transaction([&] {
-        Connection& db = *state_->connection;
-        const std::string now = utc_now();
-        db.each(
-            "SELECT hash, yaml, revision FROM sweeps WHERE name = ?",
-            [&](SQLite::Statement& row) {
-                if (text_of(row.getColumn(0)) == hash) return;
-                const nlohmann::json earlier = {{"sweep", name},
-                                                {"hash", row.getColumn(0).getString()},
-                                                {"yaml", row.getColumn(1).getString()},
-                                                {"revision", row.getColumn(2).getInt64()}};
-                record_event(
-                    {"sweep_changed", "sweep " + name + " has another text than before", {}, {}, earlier.dump()});
-            },
-            name);
-        db.run(
-            "INSERT INTO sweeps (name, yaml, hash, revision, created_utc, registered_utc) VALUES (?, ?, ?, 1, ?, ?) "
-            "ON CONFLICT (name) DO UPDATE SET yaml = excluded.yaml, hash = excluded.hash, revision = revision + 1, "
-            "registered_utc = excluded.registered_utc",
-            name, yaml, hash, now, now);
-        sweep.value = static_cast<std::uint64_t>(*db.integer("SELECT sweep_id FROM sweeps WHERE name = ?", name));
-    });
-    return sweep;
-}
-
-std::vector<JobId> ResultStore::upsert_jobs(SweepId sweep, std::span<const JobRow> jobs) {
-    std::vector<JobId> ids;
-    ids.reserve(jobs.size());
-    state_->transaction([&] {
-        Connection& db = *state_->connection;
-        const std::string now = utc_now();
-        const std::int64_t revision = db.integer("SELECT revision FROM sweeps WHERE sweep_id = ?", sweep).value_or(0);
-        for (const JobRow& job : jobs) {
-            const bool is_new = db.run(kInsertJob, job.keys.key, job.keys.train_key, job.keys.point, job.keys.group,
-                                       job.lists_digest, now, job.spec) > 0;
-            std::int64_t id = db.database().getLastInsertRowid();
-            if (!is_new) {
-                id = *db.integer("SELECT job_id FROM jobs WHERE key = ?", job.keys.key);
-                db.run(kUpdateJob, job.keys.point, job.keys.group, job.spec, id);
-            }
-            db.run(
-                "INSERT INTO sweep_jobs (sweep_id, job_id, revision) VALUES (?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET revision = excluded.revision, is_stale = 0",
-                sweep, id, revision);
-            ids.push_back({static_cast<std::uint64_t>(id)});
-        }
-        if (revision > 1)
-            db.run(
-                "UPDATE sweep_jobs SET is_stale = 1 WHERE sweep_id = ?1 AND revision < ?2 AND job_id IN (SELECT "
-                "o.job_id "
-                "FROM jobs AS o WHERE o.point IN (SELECT n.point FROM sweep_jobs AS x JOIN jobs AS n USING (job_id) "
-                "WHERE x.sweep_id = ?1 AND x.revision = ?2))",
-                sweep, revision);
-    });
-    return ids;
-}
-
-void ResultStore::record_folds(std::span<const FoldRow> folds) {
-    state_->transaction([&] {
-        for (const FoldRow& f : folds)
-            state_->connection->run("INSERT OR REPLACE INTO folds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                                    f.lists_digest, f.data_digest, f.label_set, f.fold, f.k, f.assign, f.seed,
-                                    f.validation, f.is_leaky, f.n_train, f.n_validation, f.n_test, f.path);
-    });
-}
-
-std::unordered_map<std::string, StoredJob> ResultStore::load_states() {
-    const std::lock_guard guard(state_->mutex);
-    Connection& db = *state_->connection;
-    std::unordered_map<std::string, StoredJob> states;
-    states.reserve(static_cast<std::size_t>(db.integer("SELECT count(*) FROM jobs").value_or(0)));
-    db.each("SELECT key, job_id, state, attempts_used, last_outcome, train_key FROM jobs", [&](SQLite::Statement& row) {
-        StoredJob job;
-        job.job.value = static_cast<std::uint64_t>(row.getColumn(1).getInt64());
-        job.state = job_state_from(text_of(row.getColumn(2))).value_or(JobState::kWaiting);
-        job.attempts_used = row.getColumn(3).getInt64();
-        if (!row.isColumnNull(4)) job.last_failure = failure_class_from(text_of(row.getColumn(4)));
-        job.train_key = row.getColumn(5).getString();
-        states.emplace(text_of(row.getColumn(0)), std::move(job));
-    });
-    return states;
 }
 
 std::int64_t ResultStore::requeue_running() {

@@ -11,7 +11,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "orchestrator/store/store_error.hpp"
@@ -33,11 +32,9 @@ struct JobRow {
 
 /// What earlier runs left of a job.
 struct StoredJob {
-    JobId job;
     JobState state = JobState::kWaiting;
     std::int64_t attempts_used = 0;            ///< attempts that counted against it
     std::optional<FailureClass> last_failure;  ///< of its latest attempt; nothing if that finished or there was none
-    std::string train_key;
 };
 
 /// A block of attempt ids: first, first + 1, ... first + count - 1.
@@ -120,14 +117,22 @@ public:
     void in_transaction(const std::function<void()>& work);
 
     /// Makes the sweep, or raises the revision of the one that has this name; an earlier text is kept as an event.
-    SweepId register_sweep(const std::string& name, const std::string& yaml, const std::string& hash);
+    /// `plan_digest`: of everything the plan says about its jobs (Plan::digest()), for registered_jobs().
+    SweepId register_sweep(const std::string& name, const std::string& yaml, const std::string& hash,
+                           const std::string& plan_digest = "");
+    /// The jobs of a sweep whose text and plan are the ones registered last, in the plan's order: nothing has to be
+    /// registered again. Nothing otherwise.
+    std::optional<std::vector<JobId>> registered_jobs(const std::string& name, const std::string& hash,
+                                                      const std::string& plan_digest);
     /// Stores jobs whose key is new and lists all of them in the sweep's present revision. Jobs of earlier revisions
     /// whose point is now listed under another key become stale in this sweep. Ids in the order of `jobs`.
     std::vector<JobId> upsert_jobs(SweepId sweep, std::span<const JobRow> jobs);
+    /// The same for jobs that are made one after the other: a million rows need not be held at once.
+    std::vector<JobId> upsert_jobs(SweepId sweep, std::size_t count, const std::function<JobRow(std::size_t)>& row_of);
     void record_folds(std::span<const FoldRow> folds);
 
-    /// Every job of the database by its key.
-    std::unordered_map<std::string, StoredJob> load_states();
+    /// In the order of `jobs`.
+    std::vector<StoredJob> load_states(std::span<const JobId> jobs);
     /// Closes attempts that were open when the last coordinator ended (as kInterrupted) and makes their jobs waiting.
     /// Returns how many. To be called once after opening, before the first attempt.
     std::int64_t requeue_running();

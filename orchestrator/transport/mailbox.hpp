@@ -24,17 +24,19 @@ public:
         {
             const std::lock_guard lock(mutex_);
             messages_.push_back(std::move(message));
+            if (messages_.size() > 1) return;  // the reader has been called already
+            const std::uint64_t one = 1;
+            [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);
         }
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);
         arrived_.notify_one();
     }
 
     /// Everything that has arrived, in order; does not wait.
     std::vector<Message> take() {
+        const std::lock_guard lock(mutex_);
+        if (messages_.empty()) return {};
         std::uint64_t count = 0;
         [[maybe_unused]] const auto read = ::read(event_.get(), &count, sizeof count);
-        const std::lock_guard lock(mutex_);
         return std::exchange(messages_, {});
     }
 

@@ -1,6 +1,5 @@
 #include "shared/core/digest.hpp"
 
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <vector>
@@ -11,42 +10,79 @@
 
 namespace leadsweep {
 
-struct Sha256::State {
-    EVP_MD_CTX* context = EVP_MD_CTX_new();
-    ~State() { EVP_MD_CTX_free(context); }
+namespace {
+
+/// Looked up once: OpenSSL 3 searches its providers each time it is asked by name.
+const EVP_MD* algorithm() {
+    static EVP_MD* const found = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    return found;
+}
+
+class Hasher {
+public:
+    Hasher() = default;
+    ~Hasher() { EVP_MD_CTX_free(context_); }
+    Hasher(const Hasher&) = delete;
+    Hasher& operator=(const Hasher&) = delete;
+
+    void start() {
+        if (!context_ || EVP_DigestInit_ex2(context_, algorithm(), nullptr) != 1)
+            throw std::runtime_error("OpenSSL could not start a SHA-256 digest");
+    }
+    void update(const void* data, std::size_t size_bytes) {
+        if (EVP_DigestUpdate(context_, data, size_bytes) != 1)
+            throw std::runtime_error("OpenSSL could not update a SHA-256 digest");
+    }
+    Digest finish() {
+        Digest digest;
+        unsigned int size = 0;
+        if (EVP_DigestFinal_ex(context_, digest.data(), &size) != 1)
+            throw std::runtime_error("OpenSSL could not finish a SHA-256 digest");
+        return digest;
+    }
+
+private:
+    EVP_MD_CTX* context_ = EVP_MD_CTX_new();
 };
 
+}  // namespace
+
+struct Sha256::State : Hasher {};
+
 Sha256::Sha256() : state_(std::make_unique<State>()) {
-    if (!state_->context || EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) != 1)
-        throw std::runtime_error("OpenSSL could not start a SHA-256 digest");
+    state_->start();
 }
 
 Sha256::~Sha256() = default;
 
 void Sha256::update(const void* data, std::size_t size_bytes) {
-    if (EVP_DigestUpdate(state_->context, data, size_bytes) != 1)
-        throw std::runtime_error("OpenSSL could not update a SHA-256 digest");
+    state_->update(data, size_bytes);
 }
 
 std::string Sha256::finish() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> raw{};
-    unsigned int size = 0;
-    if (EVP_DigestFinal_ex(state_->context, raw.data(), &size) != 1)
-        throw std::runtime_error("OpenSSL could not finish a SHA-256 digest");
+    return hex_of(state_->finish());
+}
+
+std::string hex_of(const Digest& digest) {
     constexpr std::string_view kDigits = "0123456789abcdef";
     std::string text;
-    text.reserve(2 * size);
-    for (unsigned int i = 0; i < size; ++i) {
-        text += kDigits[raw[i] >> 4U];
-        text += kDigits[raw[i] & 15U];
+    text.reserve(2 * digest.size());
+    for (const std::uint8_t byte : digest) {
+        text += kDigits[byte >> 4U];
+        text += kDigits[byte & 15U];
     }
     return text;
 }
 
+Digest sha256_bytes(std::string_view bytes) {
+    thread_local Hasher hasher;
+    hasher.start();
+    hasher.update(bytes.data(), bytes.size());
+    return hasher.finish();
+}
+
 std::string sha256(std::string_view bytes) {
-    Sha256 digest;
-    digest.update(bytes.data(), bytes.size());
-    return digest.finish();
+    return hex_of(sha256_bytes(bytes));
 }
 
 std::string sha256(std::span<const std::byte> bytes) {

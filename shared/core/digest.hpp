@@ -1,7 +1,10 @@
-// SHA-256 digests as lower-case hexadecimal text (OpenSSL's implementation).
+// SHA-256 digests as lower-case hexadecimal text, or as 32 bytes where very many are kept (OpenSSL's implementation).
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,6 +14,19 @@ namespace leadsweep {
 
 std::string sha256(std::string_view bytes);
 std::string sha256(std::span<const std::byte> bytes);
+using Digest = std::array<std::uint8_t, 32>;
+Digest sha256_bytes(std::string_view bytes);
+std::string hex_of(const Digest& digest);
+
+/// For unordered containers: any part of a digest is a good hash.
+struct DigestHash {
+    std::size_t operator()(const Digest& digest) const noexcept {
+        std::size_t part = 0;
+        std::memcpy(&part, digest.data(), sizeof part);
+        return part;
+    }
+};
+
 /// Digest of a file's content. Throws FileError.
 std::string sha256_file(const std::string& path);
 

@@ -1,62 +1,59 @@
 #include "shared/job/key.hpp"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "shared/core/digest.hpp"
-#include "shared/job/schema.hpp"
 #include "shared/job/semantics.hpp"
 
 namespace leadsweep {
 namespace {
 
-/// Where a job runs and where its records lie say nothing of what it is.
-bool is_left_out(std::string_view path) {
-    return path.starts_with("resources.") || path == "data.records" || path == "data.table.file";
+std::string quoted(const std::string& text) {
+    return nlohmann::json(text).dump();
+}
+
+Digest point_digest(const SpecText& spec, bool has_fold) {
+    std::string text;
+    spec.append_canonical(text, KeyPart::kNone, has_fold);
+    return sha256_bytes(text);
+}
+
+/// {"data":...,"lists":...,"semantics":[...],"settings":{...}}
+Digest train_digest(const SpecText& spec, const DataIdentity& data) {
+    static const std::string kSemantics =
+        fmt::format("[{},{},{}]", semantics::kPreparation, semantics::kModel, semantics::kTraining);
+    std::string text = fmt::format(R"({{"data":{},"lists":{},"semantics":{},"settings":)", quoted(data.data_digest),
+                                   quoted(data.lists_digest), kSemantics);
+    spec.append_canonical(text, KeyPart::kTrain);
+    return sha256_bytes(text += '}');
+}
+
+/// {"semantics":[...],"settings":{...},"train_key":...}
+Digest whole_digest(const SpecText& spec, const Digest& train_key) {
+    static const std::string kStart =
+        fmt::format(R"({{"semantics":[{},{}],"settings":)", semantics::kMetrics, semantics::kExplain);
+    std::string text = kStart;
+    spec.append_canonical(text, KeyPart::kEvaluate);
+    text += R"(,"train_key":")";
+    text += hex_of(train_key);
+    return sha256_bytes(text += "\"}");
 }
 
 }  // namespace
 
-nlohmann::json canonical_settings(const JobSpec& spec, KeyPart part) {
-    nlohmann::json settings = nlohmann::json::object();
-    const auto& schema = job_schema();
-    std::size_t index = 0;
-    visit_settings(spec, [&](const KeyNote& note, const auto& field) {
-        const KeyDescription& key = schema[index++];
-        if (note.part > part || is_left_out(note.path)) return;
-        nlohmann::json value = field;
-        if (value != key.default_value) settings[note.path] = std::move(value);
-    });
-    return settings;
-}
-
 std::string point_of(const JobSpec& spec) {
-    return sha256(canonical_settings(spec, KeyPart::kNone).dump());
+    return hex_of(point_digest(SpecText(spec), true));
 }
 
-std::string group_of(const JobSpec& spec) {
-    auto settings = canonical_settings(spec, KeyPart::kNone);
-    settings.erase("fold");
-    return sha256(settings.dump());
+JobDigests digests_of(const SpecText& spec, const DataIdentity& data) {
+    JobDigests digests{point_digest(spec, true), point_digest(spec, false), train_digest(spec, data), {}};
+    digests.key = whole_digest(spec, digests.train_key);
+    return digests;
 }
 
 JobKeys keys_of(const JobSpec& spec, const DataIdentity& data) {
-    const nlohmann::json trained = {
-        {"settings", canonical_settings(spec, KeyPart::kTrain)},
-        {"data", data.data_digest},
-        {"lists", data.lists_digest},
-        {"semantics", {semantics::kPreparation, semantics::kModel, semantics::kTraining}},
-    };
-    JobKeys keys;
-    keys.point = point_of(spec);
-    keys.group = group_of(spec);
-    keys.train_key = sha256(trained.dump());
-    const nlohmann::json whole = {
-        {"train_key", keys.train_key},
-        {"settings", canonical_settings(spec, KeyPart::kEvaluate)},
-        {"semantics", {semantics::kMetrics, semantics::kExplain}},
-    };
-    keys.key = sha256(whole.dump());
-    return keys;
+    const JobDigests digests = digests_of(SpecText(spec), data);
+    return {hex_of(digests.point), hex_of(digests.group), hex_of(digests.train_key), hex_of(digests.key)};
 }
 
 }  // namespace leadsweep

@@ -3,21 +3,15 @@
 
 #include <string>
 
-#include <nlohmann/json_fwd.hpp>
-
+#include "shared/core/digest.hpp"
 #include "shared/job/job_spec.hpp"
+#include "shared/job/spec_text.hpp"
 
 namespace leadsweep {
-
-/// The settings of `spec` that belong to `part` or a part before it (kTrain < kEvaluate < kNone) and differ from their
-/// defaults, flat (dotted path to value). kNone gives all of them.
-nlohmann::json canonical_settings(const JobSpec& spec, KeyPart part);
 
 /// The spec alone: the same point of the same grid, whatever records lie in the folder.
 /// Resources and paths are left out: they say where a job runs and where its records lie, not what it is.
 std::string point_of(const JobSpec& spec);
-/// The configuration that all folds of a group share: the point without `fold`.
-std::string group_of(const JobSpec& spec);
 
 /// Digests of what a job is trained and tested on.
 struct DataIdentity {
@@ -27,11 +21,20 @@ struct DataIdentity {
 
 struct JobKeys {
     std::string point;
-    std::string group;
+    std::string group;  ///< the configuration that all folds share: the point without `fold`
     std::string train_key;
     std::string key;
 };
 
+/// The same as bytes, for very many jobs.
+struct JobDigests {
+    Digest point;
+    Digest group;
+    Digest train_key;
+    Digest key;
+};
+
+JobDigests digests_of(const SpecText& spec, const DataIdentity& data);
 JobKeys keys_of(const JobSpec& spec, const DataIdentity& data);
 
 }  // namespace leadsweep

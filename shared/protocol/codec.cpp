@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace leadsweep {
 namespace {
@@ -172,9 +173,7 @@ void from_wire(const Json& json, T& value) {
         const auto known = failure_class_from(json.get<std::string>());
         if (!known) throw ProtocolError(fmt::format("failure class {} is unknown", json.dump()));
         value = *known;
-    } else if constexpr (std::same_as<T, Json>)
-        value = json;
-    else if constexpr (requires { fields(value); }) {
+    } else if constexpr (requires { fields(value); }) {
         std::size_t index = 0;
         std::apply([&](auto&... field) { (from_wire(json.at(index++), field), ...); }, fields(value));
     } else

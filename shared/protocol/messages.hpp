@@ -9,8 +9,6 @@
 #include <variant>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "shared/core/errors.hpp"
 #include "shared/core/ids.hpp"
 
@@ -42,7 +40,7 @@ struct Assign {
     AttemptId attempt;
     std::string key;
     std::string train_key;
-    nlohmann::json spec;         ///< to_json(JobSpec)
+    std::string spec;            ///< to_json(JobSpec).dump()
     std::string lists_path;      ///< FoldLists file
     std::string lists_digest;    ///< of the file's bytes
     std::string pack_folder;     ///< complete pack (worker/dataset/pack.hpp)
@@ -56,7 +54,7 @@ struct Assign {
 /// Make one shard of a pack.
 struct Prepare {
     AttemptId attempt;
-    nlohmann::json spec;  ///< to_json(JobSpec): its data and sampling_hz are what counts
+    std::string spec;  ///< to_json(JobSpec).dump(): its data and sampling_hz are what counts
     std::string catalogue_path;
     std::string pack_folder;  ///< the shard's file is written here
     std::int64_t shard = 0;
@@ -165,7 +163,11 @@ struct SupervisorReady {
     std::int64_t devices = 0;
 };
 struct SupervisorBeat {};
-/// A worker is up and has said Hello. Ids are made by the supervisor: rank * 2^32 + counter.
+/// Ids of workers are made by their supervisor: rank * 2^32 + counter.
+inline std::uint32_t rank_of(WorkerId worker) {
+    return static_cast<std::uint32_t>(worker.value >> 32U);
+}
+/// A worker is up and has said Hello.
 struct WorkerReady {
     WorkerId worker;
     Hello hello;

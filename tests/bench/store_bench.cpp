@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
                    seconds_of([&] { ids = store.upsert_jobs(sweep, rows); }));
         store.register_sweep("bench", "yaml", "hash");
         fmt::print("upsert of {} known jobs: {:.2f} s\n", count, seconds_of([&] { store.upsert_jobs(sweep, rows); }));
-        fmt::print("load_states: {:.3f} s\n", seconds_of([&] { store.load_states(); }));
+        fmt::print("load_states: {:.3f} s\n", seconds_of([&] { store.load_states(ids); }));
 
         const std::vector<JobId> plain(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(ids.size() / 2));
         const double plain_s = seconds_of([&] { finish_jobs(store, plain, 200, {}); });

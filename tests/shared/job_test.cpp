@@ -10,6 +10,25 @@
 
 using namespace leadsweep;
 
+TEST_CASE("The text of a spec is that of its JSON, also after a key was changed") {
+    JobSpec spec;
+    spec.data.records = "a \"quoted\" folder";
+    spec.model.kernels = {0.08, 0.04, 1};
+    spec.data.leads = {"II", "V5"};
+    SpecText text(spec);
+    CHECK(text.whole() == to_json(spec).dump());
+
+    spec.model.depth = 9;
+    spec.loss = "focal";
+    const auto& schema = job_schema();
+    text.set(static_cast<std::size_t>(find_key("model.depth") - schema.data()),
+             text_of_setting(static_cast<std::size_t>(find_key("model.depth") - schema.data()), 9));
+    text.set(static_cast<std::size_t>(find_key("loss") - schema.data()),
+             text_of_setting(static_cast<std::size_t>(find_key("loss") - schema.data()), "focal"));
+    CHECK(text.whole() == to_json(spec).dump());
+    CHECK(hex_of(digests_of(text, {"d", "l"}).key) == keys_of(spec, {"d", "l"}).key);
+}
+
 TEST_CASE("A job spec survives the way through JSON", "[job]") {
     JobSpec spec;
     spec.sampling_hz = 75;
@@ -68,7 +87,9 @@ TEST_CASE("The keys of a fixed job are golden: a change here changes every user'
     spec.sampling_hz = 75;
     spec.loss = "double_soft_f1";
     const JobKeys keys = keys_of(spec, {"data", "lists"});
-    CHECK(canonical_settings(spec, KeyPart::kEvaluate).dump() == R"({"loss":"double_soft_f1","sampling_hz":75.0})");
+    std::string canonical;
+    SpecText(spec).append_canonical(canonical, KeyPart::kEvaluate);
+    CHECK(canonical == R"({"loss":"double_soft_f1","sampling_hz":75.0})");
     CHECK(keys.point == "b1a6f7faa8879912c4f2da350383a83d152129c5de3c0d282dd0e8785174a9b0");
     CHECK(keys.train_key == "96c74c6326c969e86f2f93784663c55613ad721f63bbc4a5a6e6ca8feff1183b");
     CHECK(keys.key == "d15bf170ecb934da4b8b743792c0cc943ee946d2a59cdf946240ed20a278c457");

@@ -10,7 +10,7 @@ TEST_CASE("Every message survives the wire", "[protocol]") {
     Assign assign;
     assign.attempt = {7};
     assign.key = "k";
-    assign.spec = {{"loss", "bce"}, {"sampling_hz", 75.0}};
+    assign.spec = R"({"loss":"bce","sampling_hz":75.0})";
     assign.gang = {1, 2};
     const ToSupervisor down = ToWorkerOf{{3}, assign};
     CHECK(encode(decode_to_supervisor(encode(down))) == encode(down));
@@ -19,6 +19,9 @@ TEST_CASE("Every message survives the wire", "[protocol]") {
     CHECK(back.spec == assign.spec);
     CHECK(back.gang.rank == 1);
     CHECK(back.attempt == AttemptId{7});
+
+    const ToSupervisor start = StartWorkers{3};
+    CHECK(std::get<StartWorkers>(decode_to_supervisor(encode(start))).slots_per_device == 3);
 
     Hello hello;
     hello.device = {"cpu", "cpu-0", "AMD", {0, 1}, 5};

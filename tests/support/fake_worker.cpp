@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include "shared/core/digest.hpp"
 #include "shared/core/files.hpp"

@@ -16,7 +16,7 @@ using Problems = std::vector<std::string>;
 namespace {
 
 std::vector<JobSpec> jobs_of(const std::string& yaml, const std::vector<std::string>& set = {}) {
-    return expand(sweep_of(yaml, set)).jobs;
+    return specs_of(expand(sweep_of(yaml, set)).jobs);
 }
 
 /// "loss hz depth fold" of each job, for a look at their order.
@@ -62,7 +62,7 @@ TEST_CASE("The example of the grammar has the 210 jobs counted by hand", "[grid]
     std::set<std::string> points;
     std::size_t at_500 = 0;
     std::size_t at_25 = 0;
-    for (const JobSpec& job : grid.jobs) {
+    for (const JobSpec& job : specs_of(grid.jobs)) {
         points.insert(point_of(job));
         CHECK(job.resources.devices == (job.sampling_hz == 500 ? 2 : 1));
         CHECK_FALSE((job.sampling_hz == 500 && job.model.depth == 9));
@@ -73,7 +73,7 @@ TEST_CASE("The example of the grammar has the 210 jobs counted by hand", "[grid]
     CHECK(points.size() == 210);
     CHECK(at_500 == 40);  // 10 folds x 2 losses x depth 6 x 2 batches
     CHECK(at_25 == 10);
-    const JobSpec& first = grid.jobs.front();
+    const JobSpec first = grid.jobs[0];
     CHECK((first.fold == 0 && first.sampling_hz == 500 && first.loss == "bce" && first.model.depth == 6 &&
            first.train.batch == 32));
     CHECK(first.model.kernel_unit == "samples");

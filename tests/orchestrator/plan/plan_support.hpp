@@ -20,6 +20,12 @@ inline SweepSpec sweep_of(const std::string& yaml, const std::vector<std::string
     return parse_sweep(yaml, "s.yaml", set);
 }
 
+inline std::vector<JobSpec> specs_of(const SpecTable& table) {
+    std::vector<JobSpec> specs;
+    for (std::size_t job = 0; job < table.size(); ++job) specs.push_back(table[job]);
+    return specs;
+}
+
 /// The problems that `action` throws as InputError; empty if it throws none.
 template <class Action>
 std::vector<std::string> problems_in(Action&& action) {

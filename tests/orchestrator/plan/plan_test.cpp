@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/plan/catalogue_source.hpp"
+#include "shared/job/pack_key.hpp"
 #include "tests/orchestrator/plan/plan_support.hpp"
 #include "tests/support/catch.hpp"
 
@@ -52,17 +53,25 @@ TEST_CASE("A plan has every job with its keys and each fold's lists once", "[pla
         make_plan(sweep_of(kData + "folds: {k: 3}\naxes: {loss: [bce, focal], fold: all, data.window_s: [5, 10]}\n"),
                   provider.function());
     CHECK(plan.jobs.size() == 12);
-    CHECK(plan.groups == 4);
+    CHECK(plan.groups.size() == 4);
     CHECK(plan.lists.size() == 3);
     CHECK(plan.folds.size() == 1);
     CHECK(plan.data.size() == 1);
     CHECK(provider.asked.size() == 1);
     CHECK(plan.data[0].data_digest == digest_of(*provider.catalogue));
     std::set<std::string> keys;
-    for (const PlannedJob& job : plan.jobs) {
-        keys.insert(job.keys.key);
-        CHECK(plan.lists[job.lists].fold == job.spec.fold);
-        CHECK(job.keys.key == keys_of(job.spec, {plan.data[job.data].data_digest, plan.lists_digests[job.lists]}).key);
+    for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
+        const PlannedJob& job = plan.jobs[i];
+        const JobSpec spec = plan.specs[i];
+        const JobKeys expected = keys_of(spec, {plan.data[0].data_digest, plan.lists_digests[job.lists]});
+        keys.insert(plan.keys(i).key);
+        CHECK(plan.lists[job.lists].fold == spec.fold);
+        CHECK(plan.keys(i).key == expected.key);
+        CHECK(plan.keys(i).train_key == expected.train_key);
+        CHECK(plan.keys(i).group == expected.group);
+        CHECK(plan.keys(i).point == expected.point);
+        CHECK(plan.specs.text(i) == to_json(spec).dump());
+        CHECK(plan.packs[job.pack].key == pack_key(spec, plan.data[0].data_digest));
         CHECK(plan.lists_digests[job.lists] == digest_of(plan.lists[job.lists]));
     }
     CHECK(keys.size() == 12);
@@ -137,7 +146,7 @@ TEST_CASE("The plan reads as text with counts, folds, states and notes", "[plan]
         make_plan(sweep_of("name: shown\n" + kData +
                            "folds: {k: 3}\naxes: {fold: all}\nzip: [{train.batch: [8, 16], seed: [1, 2]}]\n"),
                   provider.function());
-    const std::string text = render_plan(plan, {{plan.jobs[0].keys.key, "done"}, {plan.jobs[1].keys.key, "stale"}});
+    const std::string text = render_plan(plan, {{plan.keys(0).key, "done"}, {plan.keys(1).key, "stale"}});
     INFO(text);
     CHECK(text.starts_with("Sweep shown: 6 jobs in 2 groups (1 done, 4 new, 1 stale)\n"));
     CHECK(text.find("  fold: 0 (2), 1 (2), 2 (2)\n") != std::string::npos);

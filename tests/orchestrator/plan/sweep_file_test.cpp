@@ -62,7 +62,7 @@ TEST_CASE("Scalars are typed by the schema", "[sweep_file]") {
 
 TEST_CASE("100 and 100.0 are one experiment", "[sweep_file]") {
     const auto point = [](const std::string& rate) {
-        return point_of(expand(sweep_of(kData + "base: {sampling_hz: " + rate + "}\n")).jobs.at(0));
+        return point_of(expand(sweep_of(kData + "base: {sampling_hz: " + rate + "}\n")).jobs[0]);
     };
     CHECK(point("100") == point("100.0"));
     CHECK(point("100") == point("1e2"));

@@ -18,8 +18,8 @@ struct Bench {
 
     void workers(int count, const std::string& node = "n1", std::uint32_t rank = 0, double now = 0) {
         for (int i = 0; i < count; ++i)
-            scheduler.on_worker_ready({(std::uint64_t{rank} << 32U) + static_cast<std::uint64_t>(i) + 1}, rank, node, "cpu-" + std::to_string(i),
-                                      now);
+            scheduler.on_worker_ready({(std::uint64_t{rank} << 32U) + static_cast<std::uint64_t>(i) + 1}, rank, node,
+                                      "cpu-" + std::to_string(i), now);
     }
     template <class Kind>
     std::vector<Kind> take() {

@@ -53,7 +53,7 @@ TEST_CASE("A result of an attempt that was declared lost is refused", "[store]")
     CHECK(store.record_failed(lost, FailureClass::kNodeLost, "no heartbeat", false, {1, 0}));
     CHECK_FALSE(store.record_finished(lost, result_with_f1(0.1), {1, 0}));
     CHECK_FALSE(store.record_finished({999}, result_with_f1(0.1), {1, 0}));
-    CHECK(store.load_states().at(rows[0].keys.key).state == JobState::kWaiting);
+    CHECK(store.load_states(std::vector{job}).at(0).state == JobState::kWaiting);
     CHECK(count(store.path(), "metrics") == 0);
 }
 
@@ -66,27 +66,27 @@ TEST_CASE("Failures count against a job by their class, and the last one decides
     store.record_failed(start(store, jobs[0]), FailureClass::kNodeLost, "gone", false, {1, 0});
     store.record_failed(start(store, jobs[0]), FailureClass::kOomHost, "killed", true, {1, 0});
     store.record_failed(start(store, jobs[1]), FailureClass::kInvalid, "no records", true, {1, 0});
-    auto states = store.load_states();
-    CHECK(states.at(rows[0].keys.key).state == JobState::kFailed);
-    CHECK(states.at(rows[0].keys.key).attempts_used == 2);
-    CHECK(states.at(rows[0].keys.key).last_failure == FailureClass::kOomHost);
-    CHECK(states.at(rows[1].keys.key).state == JobState::kInvalid);
+    auto states = store.load_states(jobs);
+    CHECK(states.at(0).state == JobState::kFailed);
+    CHECK(states.at(0).attempts_used == 2);
+    CHECK(states.at(0).last_failure == FailureClass::kOomHost);
+    CHECK(states.at(1).state == JobState::kInvalid);
     const auto failures = ReadStore::open(store.path()).ask("SELECT * FROM failures ORDER BY attempt");
     CHECK(failures.columns == std::vector<std::string>{"job_id", "attempt", "class", "message", "node", "log"});
     REQUIRE(failures.rows.size() == 4);
     CHECK(as_text(failures.rows[0][5]) == "worker-3.log:100+7");
     SECTION("a retry forgives earlier attempts and deletes nothing") {
         CHECK(store.set_state(jobs[0], JobState::kWaiting));
-        states = store.load_states();
-        CHECK(states.at(rows[0].keys.key).state == JobState::kWaiting);
-        CHECK(states.at(rows[0].keys.key).attempts_used == 0);
+        states = store.load_states(jobs);
+        CHECK(states.at(0).state == JobState::kWaiting);
+        CHECK(states.at(0).attempts_used == 0);
         CHECK(count(store.path(), "failures") == 4);
     }
     SECTION("a job with an open attempt keeps its state") {
         const AttemptId open = start(store, jobs[1]);
         CHECK_FALSE(store.set_state(jobs[1], JobState::kCancelled));
         store.record_failed(open, FailureClass::kCancelled, "", true, {1, 0});
-        CHECK(store.load_states().at(rows[1].keys.key).state == JobState::kCancelled);
+        CHECK(store.load_states(jobs).at(1).state == JobState::kCancelled);
     }
 }
 
@@ -94,10 +94,10 @@ TEST_CASE("After a crash running jobs wait again and attempt ids go on where no 
     const TemporaryFolder folder;
     const std::string path = folder.file("a.sqlite");
     const std::vector<JobRow> rows = {job_row(0, 75, "bce"), job_row(1, 75, "bce")};
-    std::set<std::uint64_t> given;
+    std::vector<JobId> jobs;
     {
         ResultStore store = ResultStore::open(path);
-        const auto jobs = store.upsert_jobs(store.register_sweep("s", "y", "h"), rows);
+        jobs = store.upsert_jobs(store.register_sweep("s", "y", "h"), rows);
         finish(store, jobs[0], result_with_f1(0.4));
         start(store, jobs[1]);
         const AttemptIds block = store.reserve_attempt_ids(1000);
@@ -107,11 +107,11 @@ TEST_CASE("After a crash running jobs wait again and attempt ids go on where no 
     CHECK(store.requeue_running() == 1);
     CHECK(store.requeue_running() == 0);
     CHECK(store.reserve_attempt_ids().first.value == 1003);
-    const auto states = store.load_states();
-    CHECK(states.at(rows[0].keys.key).state == JobState::kFinished);
-    CHECK(states.at(rows[1].keys.key).state == JobState::kWaiting);
-    CHECK(states.at(rows[1].keys.key).attempts_used == 0);
-    CHECK(states.at(rows[1].keys.key).last_failure == FailureClass::kInterrupted);
+    const auto states = store.load_states(jobs);
+    CHECK(states.at(0).state == JobState::kFinished);
+    CHECK(states.at(1).state == JobState::kWaiting);
+    CHECK(states.at(1).attempts_used == 0);
+    CHECK(states.at(1).last_failure == FailureClass::kInterrupted);
 }
 
 TEST_CASE("A killed writer leaves what it committed, nothing of what it had not, and no lock", "[store]") {
@@ -235,6 +235,24 @@ TEST_CASE("The same experiment is one job in two sweeps; a point under another k
         store.upsert_jobs(store.register_sweep("one", "y", "h"), old_rows);
         CHECK(as_integer(reader.ask("SELECT count(*) FROM runs WHERE sweep = 'one'").rows[0][0]) == 2);
     }
+}
+
+TEST_CASE("A sweep that is started again unchanged finds its jobs in order without registering them", "[store]") {
+    const TemporaryFolder folder;
+    ResultStore store = ResultStore::open(folder.file("a.sqlite"));
+    const std::vector<JobRow> rows = {job_row(1, 75, "bce"), job_row(0, 75, "bce"), job_row(2, 75, "bce")};
+    const std::vector<JobRow> fewer = {rows[2], rows[1]};
+    CHECK_FALSE(store.registered_jobs("s", "h", "plan"));
+    store.upsert_jobs(store.register_sweep("other", "y", "h", "other plan"), std::vector{rows[2]});
+    const auto jobs = store.upsert_jobs(store.register_sweep("s", "y", "h", "plan"), rows);
+    CHECK(store.registered_jobs("s", "h", "plan") == jobs);
+    CHECK_FALSE(store.registered_jobs("s", "h", "another plan"));
+    CHECK_FALSE(store.registered_jobs("s", "another text", "plan"));
+    CHECK_FALSE(store.registered_jobs("s", "h", "other plan"));
+    // Jobs that the sweep's newest text does not list are not in it any more.
+    const auto kept = store.upsert_jobs(store.register_sweep("s", "y2", "h2", "plan2"), fewer);
+    CHECK(store.registered_jobs("s", "h2", "plan2") == kept);
+    CHECK(kept == std::vector{jobs[2], jobs[1]});
 }
 
 TEST_CASE("Where a job runs may change under the same key: the stored spec follows until it has run", "[store]") {

@@ -33,25 +33,20 @@ void Scheduler::release_held() {
     for (const JobIndex job : std::exchange(held_, {})) enqueue(job);
 }
 
-bool Scheduler::fits_somewhere(const JobShape& shape) const {
-    const int devices = cluster_.largest_node();
-    return shape.devices <= (shape.may_span_nodes ? cluster_.device_count() : devices);
+bool Scheduler::fits_somewhere(JobIndex job, int largest_node) const {
+    return jobs_[job].devices <= (jobs_[job].across_nodes ? cluster_.device_count() : largest_node);
 }
 
 /// Called where nothing runs and nothing could be started: what is too late, or larger than what is left of the
 /// cluster, is put aside, so that a run can end.
 void Scheduler::hold_what_cannot_start(double now) {
-    std::vector<const ShapeQueue*> shapes;
-    for (const auto& [rank, queue] : queues_.order()) shapes.push_back(queue);
-    for (const ShapeQueue* queue : shapes) {
-        const bool is_too_large = is_capacity_known_ && !fits_somewhere(queue->shape);
-        std::vector<JobIndex> jobs;
-        for (const auto& [pack, waiting] : queue->by_pack) waiting.list(jobs);
-        for (const JobIndex job : jobs) {
-            if (!is_too_large && !is_late(job, now)) continue;
-            is_held_for_capacity_ = is_held_for_capacity_ || is_too_large;
-            hold(job);
-        }
+    const int largest = cluster_.largest_node();
+    for (JobIndex job = 0; job < jobs_.size(); ++job) {
+        if (states_[job] != JobState::kWaiting || held_.contains(job)) continue;
+        const bool is_too_large = is_capacity_known_ && !fits_somewhere(job, largest);
+        if (!is_too_large && !is_late(job, now)) continue;
+        is_held_for_capacity_ = is_held_for_capacity_ || is_too_large;
+        hold(job);
     }
 }
 

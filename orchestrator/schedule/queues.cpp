@@ -62,12 +62,6 @@ std::size_t JobQueue::count_before(JobIndex job) const {
         std::count_if(returned_.begin(), returned_.end(), is_before));
 }
 
-void JobQueue::list(std::vector<JobIndex>& jobs) const {
-    for (std::size_t i = next_; i < jobs_.size(); ++i)
-        if ((jobs_[i] & kRemoved) == 0) jobs.push_back(jobs_[i]);
-    jobs.insert(jobs.end(), returned_.begin(), returned_.end());
-}
-
 // ---- all queues -----------------------------------------------------------------------------------------------------
 
 QueueRank Queues::rank_of(const ShapeQueue& queue) const {

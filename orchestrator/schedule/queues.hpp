@@ -43,7 +43,6 @@ public:
     JobIndex front() const;
     std::size_t size() const { return size_; }
     std::size_t count_before(JobIndex job) const;
-    void list(std::vector<JobIndex>& jobs) const;  ///< appends all
 
 private:
     void skip_removed();

@@ -242,15 +242,16 @@ void Scheduler::on_supervisor_lost(std::uint32_t rank, const std::string& messag
 void Scheduler::on_capacity_known(double now) {
     now_ = now;
     is_capacity_known_ = true;
+    const int largest = cluster_.largest_node();
     for (JobIndex job = 0; job < jobs_.size(); ++job) {
-        if (states_[job] != JobState::kWaiting || fits_somewhere(shape_of(job))) continue;
+        if (states_[job] != JobState::kWaiting || fits_somewhere(job, largest)) continue;
         const bool spans = jobs_[job].across_nodes;
         set_state(job, JobState::kInvalid);
         actions_.push_back(
             JobEnded{job, JobState::kInvalid,
                      fmt::format("needs resources.devices = {}, {} {}: lower it, or run where there are more",
                                  jobs_[job].devices, spans ? "all nodes together have" : "the largest node has",
-                                 spans ? cluster_.device_count() : cluster_.largest_node())});
+                                 spans ? cluster_.device_count() : largest)});
     }
     mark_all_idle();
 }

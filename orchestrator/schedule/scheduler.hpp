@@ -157,7 +157,7 @@ private:
     void hold(JobIndex job);
     void release_held();
     void hold_what_cannot_start(double now);
-    bool fits_somewhere(const JobShape& shape) const;
+    bool fits_somewhere(JobIndex job, int largest_node) const;
 
     // Endings (endings.cpp, quarantine.cpp)
     void end_attempt(AttemptId attempt, Work& work, NodeIndex node, FailureClass failure, const std::string& message,

@@ -35,7 +35,7 @@ std::string Scheduler::why_running(JobIndex job, double now) const {
 std::string Scheduler::why_waiting(JobIndex index) const {
     const ScheduledJob& job = jobs_[index];
     const JobShape shape = shape_of(index);
-    if (held_.contains(index) && !fits_somewhere(shape))
+    if (held_.contains(index) && !fits_somewhere(index, cluster_.largest_node()))
         return fmt::format("it waits for another run: it needs {} devices, the largest node that is left has {}",
                            job.devices, cluster_.largest_node());
     if (held_.contains(index))

@@ -42,6 +42,7 @@ MAY_INCLUDE = {
     "tests/worker": SHARED + ["worker/", "tests/support", "tests/worker/"],
     "tests/mpi": SHARED + ["orchestrator/transport", "tests/support"],
     "tests/e2e": SHARED + ["tests/"],
+    "tests/simulation": SHARED + ["orchestrator/schedule", "tests/support"],
     "tests/drills": SHARED + ["tests/"],
     "tests/bench": SHARED + ["orchestrator/", "worker/", "tests/"],
 }

@@ -24,9 +24,15 @@ std::vector<ScheduledJob> scheduled(const Plan& plan, const RunWork& work) {
     for (const RunJob& job : work.jobs) {
         cursor.seek(job.planned);
         const ResourcesSpec& wanted = cursor.spec().resources;
-        made.push_back({plan.jobs[job.planned].pack, static_cast<int>(wanted.devices),
-                        static_cast<int>(wanted.max_attempts), static_cast<int>(job.attempts_used), wanted.priority,
-                        wanted.timeout_s, wanted.isolation == "process"});
+        made.push_back({.pack = plan.jobs[job.planned].pack,
+                        .devices = static_cast<int>(wanted.devices),
+                        .max_attempts = static_cast<int>(wanted.max_attempts),
+                        .attempts_used = static_cast<int>(job.attempts_used),
+                        .priority = wanted.priority,
+                        .timeout_s = wanted.timeout_s,
+                        .needs_fresh_worker = wanted.isolation == "process",
+                        .across_nodes = wanted.across_nodes == "true",
+                        .slots_per_device = static_cast<int>(wanted.slots_per_device)});
     }
     return made;
 }
@@ -143,6 +149,11 @@ bool Coordinator::is_over() const {
 }
 
 int Coordinator::exit_code() const {
+    if (scheduler_.left_for_next_allocation() > 0) {
+        view_.say(fmt::format("{} jobs are left for another run: the same command goes on from here",
+                              scheduler_.left_for_next_allocation()));
+        return kExitInterrupted;
+    }
     if (interruptions_seen_ > 0 && scheduler_.count(JobState::kFinished) + progress_.failed < work_.jobs.size()) {
         view_.say(fmt::format("interrupted: {} of {} jobs are done; the same command goes on from here",
                               progress_.finished, work_.jobs.size()));
@@ -163,7 +174,8 @@ void Coordinator::on_message(std::uint32_t rank, FromSupervisor& message) {
     supervisor.last_heard_s = steady_now_s();
     if (const auto* ready = std::get_if<SupervisorReady>(&message)) {
         supervisor.node = ready->node;
-        supervisor.slots = ready->device_slots;
+        supervisor.slots = ready->devices * scheduler_.most_slots_per_device();
+        transport_.send(rank, StartWorkers{scheduler_.most_slots_per_device()});
     } else if (const auto* worker = std::get_if<WorkerReady>(&message)) {
         on_worker_ready(rank, *worker);
     } else if (const auto* fact = std::get_if<FromWorkerOf>(&message)) {
@@ -184,7 +196,7 @@ void Coordinator::on_worker_ready(std::uint32_t rank, const WorkerReady& ready) 
     Supervisor& supervisor = supervisors_.at(rank);
     ++supervisor.workers_seen;
     workers_[ready.worker] = {supervisor.node, ready.hello.device, ready.log_path, 0};
-    scheduler_.on_worker_ready(ready.worker, rank, supervisor.node, steady_now_s());
+    scheduler_.on_worker_ready(ready.worker, rank, supervisor.node, ready.hello.device.uuid, steady_now_s());
 }
 
 void Coordinator::on_worker_message(const FromWorkerOf& fact) {
@@ -192,7 +204,7 @@ void Coordinator::on_worker_message(const FromWorkerOf& fact) {
     const WorkerId worker = fact.worker;
     scheduler_.on_beat(worker, now);
     if (const auto* progress = std::get_if<Progress>(&fact.message)) {
-        scheduler_.on_progress(worker, progress->attempt, now);
+        scheduler_.on_progress(worker, progress->attempt, progress->phase, now);
         const auto note = attempts_.find(progress->attempt);
         if (note != attempts_.end()) note->second.latest = *progress;
         return;

@@ -107,6 +107,7 @@ private:
     void carry_out(const AttemptEnded& action);
     void carry_out(const JobEnded& action);
     void carry_out(const SweepStopped& action);
+    void carry_out(const NodeQuarantined& action);
     void carry_out_decisions();
     void share_model(const CommitOutcome& outcome);
     // requests.cpp

@@ -107,6 +107,12 @@ void Coordinator::carry_out(const SweepStopped& action) {
     commits_.submit([why = action.why](ResultStore& store) { store.record_event({"sweep_stopped", why, {}, {}, ""}); });
 }
 
+void Coordinator::carry_out(const NodeQuarantined& action) {
+    const std::string text = fmt::format("{} gets no work for {:.0f} s: {}", action.node, action.seconds, action.why);
+    view_.say(text);
+    commits_.submit([text](ResultStore& store) { store.record_event({"node_quarantined", text, {}, {}, ""}); });
+}
+
 std::string Coordinator::newest_checkpoint_folder(const std::string& key) const {
     std::uint64_t newest = 0;
     std::error_code error;

@@ -102,7 +102,6 @@ void Supervisor::serve() {
     std::filesystem::create_directories(settings_.log_folder);
     mail_.from_supervisor.push(
         SupervisorReady{settings_.node, ::getpid(), static_cast<std::int64_t>(settings_.devices.size())});
-    for (std::size_t slot = 0; slot < settings_.devices.size(); ++slot) start_worker(slot);
     last_heard_s_ = now_s();
     double next_beat = 0;
     while (true) {
@@ -124,11 +123,11 @@ void Supervisor::serve() {
     }
 }
 
-void Supervisor::start_worker(std::size_t slot) {
-    const Device& device = settings_.devices[slot];
+void Supervisor::start_worker(std::size_t index) {
+    const Device& device = settings_.devices[index];
     Worker worker;
     worker.id = {(std::uint64_t{settings_.rank} << 32U) + ++started_};
-    worker.slot = slot;
+    worker.device = index;
     worker.log_path = fmt::format("{}/worker-{}-{}.log", settings_.log_folder, settings_.rank, started_);
     std::string cores;
     for (const int core : device.cores) cores += fmt::format("{}{}", cores.empty() ? "" : ",", core);
@@ -147,7 +146,10 @@ bool Supervisor::handle(ToSupervisor& message) {
         stop_all(stop->is_now);
         return false;
     }
-    if (auto* command = std::get_if<ToWorkerOf>(&message)) {
+    if (const auto* start = std::get_if<StartWorkers>(&message)) {
+        for (std::int64_t slot = 0; slot < start->slots_per_device; ++slot)
+            for (std::size_t device = 0; device < settings_.devices.size(); ++device) start_worker(device);
+    } else if (auto* command = std::get_if<ToWorkerOf>(&message)) {
         const auto found = workers_.find(command->worker);
         if (found == workers_.end()) return true;
         found->second.outgoing += make_frame(encode(command->message));
@@ -222,7 +224,7 @@ void Supervisor::on_fact(Worker& worker, FromWorker fact) {
                             "build",
                             settings_.worker_program, hello->protocol, hello->build));
         worker.has_greeted = true;
-        failed_starts_[worker.slot] = 0;
+        failed_starts_[worker.device] = 0;
         mail_.from_supervisor.push(WorkerReady{worker.id, std::move(*hello), worker.log_path});
         return;
     }
@@ -241,15 +243,15 @@ void Supervisor::on_exit(const ChildExit& exit) {
         failure = FailureClass::kKilled;
         message = fmt::format("worker ended because {}", worker.why_killed);
     }
-    const std::size_t slot = worker.slot;
+    const std::size_t device = worker.device;
     const bool has_greeted = worker.has_greeted;
     if (has_greeted) mail_.from_supervisor.push(WorkerLost{worker.id, failure, message, file_length(worker.log_path)});
     workers_.erase(found);
     if (is_stopping_) return;
-    if (!has_greeted && ++failed_starts_[slot] >= settings_.start_attempts)
+    if (!has_greeted && ++failed_starts_[device] >= settings_.start_attempts)
         throw InputError(fmt::format("{} cannot be started on device {}: {}", settings_.worker_program,
-                                     settings_.devices[slot].uuid, message));
-    start_worker(slot);
+                                     settings_.devices[device].uuid, message));
+    start_worker(device);
 }
 
 void Supervisor::stop_all(bool is_now) {

@@ -1,5 +1,5 @@
-// Owns the workers of one rank: starts one for each device slot, passes messages both ways, and tells the coordinator
-// when one is gone. Decides nothing: the scheduler does.
+// Owns the workers of one rank: starts as many for each device as it is told, passes messages both ways, and tells the
+// coordinator when one is gone. Decides nothing: the scheduler does.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,13 @@ namespace leadsweep {
 
 struct SupervisorSettings {
     std::string worker_program;
-    std::vector<Device> devices;  ///< one worker each
-    int threads = 1;              ///< per CPU device
+    std::vector<Device> devices;
+    int threads = 1;  ///< per CPU device
     std::string node;
     std::string log_folder;
     std::uint32_t rank = 0;
     double coordinator_timeout_s = 30;  ///< a coordinator unheard for so long: kill the workers and end
-    int start_attempts = 3;             ///< workers of one slot that may die in a row before their Hello
+    int start_attempts = 3;             ///< workers of one device that may die in a row before their Hello
 };
 
 /// Devices of this machine, as `leadsweep-worker devices --threads N` tells. Throws InputError with the worker's words.
@@ -39,7 +39,7 @@ public:
 private:
     struct Worker {
         WorkerId id;
-        std::size_t slot = 0;
+        std::size_t device = 0;
         Child child;
         FrameReader reader;
         std::string outgoing;  ///< what the pipe would not take yet
@@ -49,7 +49,7 @@ private:
     };
 
     void serve();
-    void start_worker(std::size_t slot);
+    void start_worker(std::size_t device);
     bool handle(ToSupervisor& message);
     void read_facts(Worker& worker);
     void on_fact(Worker& worker, FromWorker fact);

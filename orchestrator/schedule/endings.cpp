@@ -1,42 +1,42 @@
-// How attempts and jobs end: what a failure means for its job, stopping, time-outs, draining.
-#include "orchestrator/schedule/scheduler.hpp"
-
-#include <algorithm>
-
+// How attempts and jobs end: what a failure means for its job, its gang and the sweep.
 #include <fmt/format.h>
+
+#include "orchestrator/schedule/scheduler.hpp"
 
 namespace leadsweep {
 
-// ---- endings --------------------------------------------------------------------------------------------------------
+std::vector<WorkerId> Scheduler::members(AttemptId attempt, const Work& work) const {
+    std::vector<WorkerId> found;
+    for (const WorkerIndex member : work.gang)
+        if (cluster_.worker(member).attempt == attempt) found.push_back(cluster_.worker(member).id);
+    return found;
+}
 
-/// Records the first failure of an attempt and stops the rest of its gang.
-void Scheduler::end_attempt(AttemptId attempt, Work& work, FailureClass failure, const std::string& message,
-                            double now) {
+/// Records the first failure of an attempt and stops the rest of its gang. `node`: where it failed.
+void Scheduler::end_attempt(AttemptId attempt, Work& work, NodeIndex node, FailureClass failure,
+                            const std::string& message, double now) {
     if (work.has_ended) return;
     work.has_ended = true;
     const FailureClass verdict = work.verdict.value_or(failure);
     const std::string& reason = work.verdict ? work.verdict_message : message;
     if (!work.job) {
-        end_prepare(attempt, work, verdict, reason);
+        end_prepare(work, node, verdict, reason);
         return;
     }
-    if (!work.unfinished.empty()) {
+    if (work.unfinished > 0) {
         work.kill_at = now + settings_.stop_grace_s;
-        actions_.push_back(StopAttempt{attempt, {work.unfinished.begin(), work.unfinished.end()}, verdict});
+        actions_.push_back(StopAttempt{attempt, members(attempt, work), verdict});
+        for (const WorkerIndex member : work.gang)
+            if (cluster_.worker(member).attempt == attempt) watch(member);
     }
-    settle_job(attempt, *work.job, verdict, reason);
+    settle_job(attempt, *work.job, node, verdict, reason, now);
 }
 
-void Scheduler::end_prepare(AttemptId, Work& work, FailureClass failure, const std::string& message) {
-    const auto worker = workers_.find(work.gang.front());
-    if (worker != workers_.end()) {
-        PackOnNode& pack = pack_on(work.pack, worker->second.node);
-        --pack.in_work;
-        pack.missing.push_back(work.shard);
-    }
+void Scheduler::end_prepare(Work& work, NodeIndex node, FailureClass failure, const std::string& message) {
+    packs_.give_back(work.pack, node, work.shard);
     const bool is_hopeless =
         failure == FailureClass::kInvalid ||
-        (counts_against_job(failure) && ++prepare_failures_[work.pack] >= settings_.prepare_attempts);
+        (counts_against_job(failure) && packs_.count_failure(work.pack) >= settings_.prepare_attempts);
     if (!is_hopeless) return;
     for (JobIndex job = 0; job < jobs_.size(); ++job) {
         if (jobs_[job].pack != work.pack || states_[job] != JobState::kWaiting) continue;
@@ -47,24 +47,33 @@ void Scheduler::end_prepare(AttemptId, Work& work, FailureClass failure, const s
 }
 
 /// Decides what becomes of a job whose attempt failed: back into the queue, or a terminal state.
-void Scheduler::settle_job(AttemptId attempt, JobIndex index, FailureClass failure, const std::string& message) {
+void Scheduler::settle_job(AttemptId attempt, JobIndex index, NodeIndex node, FailureClass failure,
+                           const std::string& message, double now) {
     ScheduledJob& job = jobs_[index];
     JobState state = JobState::kWaiting;
     const bool is_oom = failure == FailureClass::kOomHost || failure == FailureClass::kOomDevice;
-    if (counts_against_job(failure)) ++job.attempts_used;
+    const bool counts = counts_against_job(failure);
+    if (counts) ++job.attempts_used;
     if (failure == FailureClass::kInvalid)
         state = JobState::kInvalid;
     else if (failure == FailureClass::kCancelled)
         state = JobState::kCancelled;
     else if (failure == FailureClass::kDiverged)
         state = JobState::kFailed;
-    else if (is_oom && has_seen_oom_[index])
+    else if (is_oom && notes_[index].has_seen_oom)
         state = JobState::kFailed;
     else if (job.attempts_used >= job.max_attempts)
         state = JobState::kFailed;
-    if (is_oom) has_seen_oom_[index] = job.needs_fresh_worker = true;
+    if (node != kNoNode) count_against_node(node, index, failure, now);
+    if (state == JobState::kWaiting && counts) {
+        JobNote& note = notes_[index];
+        if (is_oom) note.has_seen_oom = job.needs_fresh_worker = true;
+        if (node != kNoNode && cluster_.healthy_nodes() > 1) {
+            note.avoided = node;
+            avoiding_.emplace_back(now + settings_.elsewhere_s, index);
+        }
+    }
     set_state(index, state);
-    if (state == JobState::kWaiting) enqueue(index);
     actions_.push_back(AttemptEnded{attempt, index, failure, message, state});
     count_failure(failure, message);
 }
@@ -82,81 +91,8 @@ void Scheduler::count_failure(FailureClass failure, const std::string& message) 
 
 void Scheduler::on_result_rejected(AttemptId attempt, JobIndex job, FailureClass failure, const std::string& message,
                                    double now) {
-    if (states_[job] != JobState::kFinished) return;
-    settle_job(attempt, job, failure, message);
-    dispatch(now);
-}
-
-void Scheduler::on_capacity_known(double now) {
-    std::map<std::string, int> slots;
-    for (const auto& [id, worker] : workers_) ++slots[worker.node];
-    int largest = 0;
-    for (const auto& [node, count] : slots) largest = std::max(largest, count);
-    for (JobIndex job = 0; job < jobs_.size(); ++job) {
-        if (states_[job] != JobState::kWaiting || jobs_[job].devices <= largest) continue;
-        set_state(job, JobState::kInvalid);
-        actions_.push_back(JobEnded{job, JobState::kInvalid,
-                                    fmt::format("needs resources.devices = {}, the largest node has {}: lower it, or "
-                                                "run where a node has more",
-                                                jobs_[job].devices, largest)});
-    }
-    dispatch(now);
-}
-
-// ---- stopping and time-outs -----------------------------------------------------------------------------------------
-
-void Scheduler::stop_work(AttemptId attempt, Work& work, FailureClass verdict, const std::string& message,
-                          double grace_s, double now) {
-    if (work.verdict) return;
-    work.verdict = verdict;
-    work.verdict_message = message;
-    work.kill_at = now + grace_s;
-    actions_.push_back(StopAttempt{attempt, {work.unfinished.begin(), work.unfinished.end()}, verdict});
-}
-
-void Scheduler::kill(WorkerId id, const std::string& why) {
-    Worker& worker = workers_.at(id);
-    if (worker.is_killed) return;
-    worker.is_killed = true;
-    idle_.erase(id);
-    actions_.push_back(KillWorker{id, why});
-}
-
-void Scheduler::on_tick(double now) {
-    for (auto& [attempt, work] : attempts_) {
-        if (now >= work.kill_at)
-            for (const WorkerId id : work.unfinished)
-                kill(id, work.verdict ? work.verdict_message : std::string("it did not stop in time"));
-        if (work.verdict || work.has_ended) continue;
-        if (now - work.last_progress > settings_.phase_timeout_s)
-            stop_work(attempt, work, FailureClass::kHung,
-                      fmt::format("no progress for {:.0f} s", now - work.last_progress), settings_.stop_grace_s, now);
-        else if (work.job && jobs_[*work.job].timeout_s > 0 && now - work.started > jobs_[*work.job].timeout_s)
-            stop_work(attempt, work, FailureClass::kHung,
-                      fmt::format("longer than resources.timeout_s = {} s", jobs_[*work.job].timeout_s),
-                      settings_.stop_grace_s, now);
-    }
-    for (auto& [id, worker] : workers_) {
-        if (worker.is_killed || now - worker.last_beat <= settings_.beat_timeout_s) continue;
-        const std::string why = fmt::format("no sign of life for {:.0f} s", now - worker.last_beat);
-        const auto work = attempts_.find(worker.attempt);
-        if (work != attempts_.end() && !work->second.verdict) {
-            work->second.verdict = FailureClass::kHung;
-            work->second.verdict_message = why;
-        }
-        kill(id, why);
-    }
-    dispatch(now);
-}
-
-void Scheduler::drain(bool is_now, double now) {
-    is_draining_ = true;
-    for (auto& [attempt, work] : attempts_) {
-        if (is_now) work.kill_at = now;
-        if (work.has_ended) continue;
-        stop_work(attempt, work, FailureClass::kInterrupted, "the sweep was interrupted",
-                  is_now ? 0 : settings_.stop_grace_s, now);
-    }
+    now_ = now;
+    if (states_[job] == JobState::kFinished) settle_job(attempt, job, kNoNode, failure, message, now);
 }
 
 }  // namespace leadsweep

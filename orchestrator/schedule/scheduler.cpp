@@ -1,3 +1,4 @@
+// Jobs, their states and queues; facts about workers.
 #include "orchestrator/schedule/scheduler.hpp"
 
 #include <algorithm>
@@ -5,269 +6,254 @@
 #include <fmt/format.h>
 
 namespace leadsweep {
+namespace {
 
-Scheduler::Scheduler(std::vector<ScheduledJob> jobs, std::vector<std::int64_t> shards, SchedulerSettings settings,
-                     std::function<AttemptId()> next_attempt)
+/// Numbers of devices for which a reservation may be needed: gangs, and single devices where others share theirs.
+std::vector<int> gang_sizes(const std::vector<ScheduledJob>& jobs) {
+    std::set<int> sizes;
+    bool has_sharing = false;
+    for (const ScheduledJob& job : jobs) {
+        if (job.devices > 1) sizes.insert(job.devices);
+        has_sharing = has_sharing || (job.devices == 1 && job.slots_per_device > 1);
+    }
+    if (has_sharing) sizes.insert(1);
+    return {sizes.begin(), sizes.end()};
+}
+
+}  // namespace
+
+Scheduler::Scheduler(std::vector<ScheduledJob> jobs, const std::vector<std::int64_t>& shards,
+                     SchedulerSettings settings, std::function<AttemptId()> next_attempt)
     : jobs_(std::move(jobs)),
       states_(jobs_.size(), JobState::kWaiting),
-      has_seen_oom_(jobs_.size(), false),
-      shards_(std::move(shards)),
-      settings_(settings),
-      next_attempt_(std::move(next_attempt)) {
+      packs_(shards),
+      settings_(std::move(settings)),
+      next_attempt_(std::move(next_attempt)),
+      cluster_(gang_sizes(jobs_)) {
+    phase_index("");
     counts_[static_cast<std::size_t>(JobState::kWaiting)] = jobs_.size();
     waiting_ = jobs_.size();
+    for (const ScheduledJob& job : jobs_)
+        if (job.devices == 1) most_slots_ = std::max(most_slots_, job.slots_per_device);
     for (JobIndex job = 0; job < jobs_.size(); ++job) enqueue(job);
 }
 
-Scheduler::QueueKey Scheduler::key_of(JobIndex job) const {
-    const ScheduledJob& j = jobs_[job];
-    return {-j.priority, j.devices, j.pack, j.needs_fresh_worker};
+std::vector<Action> Scheduler::take_actions() {
+    dispatch(now_);
+    return std::exchange(actions_, {});
+}
+
+// ---- jobs -----------------------------------------------------------------------------------------------------------
+
+JobShape Scheduler::shape_of(JobIndex index) const {
+    const ScheduledJob& job = jobs_[index];
+    JobShape shape{
+        job.priority,           job.devices, job.slots_per_device, length_class(job.expected_s), job.across_nodes,
+        job.needs_fresh_worker, kNoNode};
+    if (job.devices > 1) shape.slots = 1;
+    const auto note = notes_.empty() ? notes_.end() : notes_.find(index);
+    if (note == notes_.end()) return shape;
+    if (note->second.has_seen_oom) shape.slots = 1;
+    shape.avoided_node = note->second.avoided;
+    return shape;
+}
+
+double Scheduler::device_seconds(JobIndex index) const {
+    const ScheduledJob& job = jobs_[index];
+    return job.expected_s * job.devices / (job.devices > 1 ? 1 : job.slots_per_device);
 }
 
 void Scheduler::set_state(JobIndex job, JobState state) {
     JobState& current = states_[job];
-    if (current == JobState::kWaiting && state != JobState::kWaiting) {
+    if (current == state) return;
+    if (current == JobState::kWaiting) {
         --waiting_;
-        const auto queue = queues_.find(key_of(job));
-        if (queue != queues_.end()) {
-            queue->second.erase(job);
-            if (queue->second.empty()) queues_.erase(queue);
-        }
-    } else if (current != JobState::kWaiting && state == JobState::kWaiting) {
-        ++waiting_;
+        if (held_.erase(job) == 0) dequeue(job);
     }
     --counts_[static_cast<std::size_t>(current)];
     ++counts_[static_cast<std::size_t>(state)];
     current = state;
+    if (state != JobState::kWaiting) return;
+    ++waiting_;
+    enqueue(job);
+    mark_all_idle();
 }
 
 void Scheduler::enqueue(JobIndex job) {
-    auto& queue = queues_[key_of(job)];
-    queue.insert(queue.end(), job);
+    queues_.push(shape_of(job), jobs_[job].pack, job);
+    count_waiting(job, 1);
 }
 
-// ---- handing out ----------------------------------------------------------------------------------------------------
-
-std::vector<const Scheduler::QueueKey*> Scheduler::queues_in_order() const {
-    std::vector<const QueueKey*> order;
-    for (const auto& [key, jobs] : queues_) order.push_back(&key);
-    std::sort(order.begin(), order.end(), [&](const QueueKey* a, const QueueKey* b) {
-        if (a->descending_priority != b->descending_priority) return a->descending_priority < b->descending_priority;
-        return *queues_.at(*a).begin() < *queues_.at(*b).begin();
-    });
-    return order;
+void Scheduler::dequeue(JobIndex job) {
+    queues_.remove(shape_of(job), jobs_[job].pack, job);
+    count_waiting(job, -1);
+    if (reservation_ && reservation_->job == job) forget_reservation();
 }
 
-std::vector<WorkerId> Scheduler::idle_workers_of(const std::string& node, std::size_t most) const {
-    std::vector<WorkerId> found;
-    for (const WorkerId id : idle_) {
-        if (found.size() == most) break;
-        if (workers_.at(id).node == node) found.push_back(id);
-    }
-    return found;
+void Scheduler::count_waiting(JobIndex index, int sign) {
+    const ScheduledJob& job = jobs_[index];
+    waiting_device_s_ += sign * device_seconds(index);
+    if (job.needs_fresh_worker) fresh_wanted_ += sign * job.devices;
+    packs_.count_waiting(job.pack, sign, device_seconds(index));
 }
 
-Scheduler::PackOnNode& Scheduler::pack_on(PackIndex pack, const std::string& node) {
-    const auto [place, is_new] = packs_.try_emplace({pack, node});
-    if (is_new)
-        for (std::int64_t shard = 0; shard < shards_[pack]; ++shard) place->second.missing.push_back(shard);
-    return place->second;
-}
-
-void Scheduler::dispatch(double now) {
-    if (is_draining_ || idle_.empty()) return;
-    const std::set<std::string> reserved = start_head_gangs(now);
-    const std::vector<WorkerId> candidates(idle_.begin(), idle_.end());
-    for (const WorkerId worker : candidates) {
-        if (!idle_.contains(worker)) continue;
-        const bool is_reserved = reserved.contains(workers_.at(worker).node);
-        if (!is_reserved && start_job_on(worker, now)) continue;
-        start_prepare_on(worker, now);
-    }
-}
-
-/// Starts gangs at the head of the queue; a head gang that does not fit yet keeps the node where it will fit first.
-std::set<std::string> Scheduler::start_head_gangs(double now) {
-    while (!queues_.empty()) {
-        const QueueKey head = *queues_in_order().front();
-        if (head.devices <= 1) return {};
-        std::map<std::string, std::pair<int, int>> idle_and_all;
-        for (const auto& [id, worker] : workers_) {
-            auto& [idle, all] = idle_and_all[worker.node];
-            ++all;
-            if (idle_.contains(id)) ++idle;
-        }
-        std::string best;
-        int best_idle = -1;
-        for (const auto& [node, counts] : idle_and_all) {
-            if (counts.second < head.devices || counts.first <= best_idle) continue;
-            best = node;
-            best_idle = counts.first;
-        }
-        if (best.empty()) return {};
-        if (best_idle < head.devices || !pack_on(head.pack, best).is_complete()) return {best};
-        start(head, idle_workers_of(best, static_cast<std::size_t>(head.devices)), now);
-    }
-    return {};
-}
-
-bool Scheduler::start_job_on(WorkerId id, double now) {
-    const Worker& worker = workers_.at(id);
-    const QueueKey* chosen = nullptr;
-    for (const QueueKey* key : queues_in_order()) {
-        if (chosen && key->descending_priority != chosen->descending_priority) break;
-        if (!pack_on(key->pack, worker.node).is_complete()) continue;
-        const auto devices = static_cast<std::size_t>(key->devices);
-        if (devices > 1 && idle_workers_of(worker.node, devices).size() < devices) continue;
-        const bool is_same_pack = worker.last_pack == key->pack;
-        if (!chosen || is_same_pack) chosen = key;
-        if (is_same_pack || !worker.last_pack) break;
-    }
-    if (!chosen) return false;
-    if (chosen->needs_fresh_worker && !worker.is_fresh) {
-        kill(id, "the next job asks for a fresh process");
+bool Scheduler::cancel(JobIndex job, double now) {
+    now_ = now;
+    if (states_[job] == JobState::kWaiting) {
+        set_state(job, JobState::kCancelled);
+        actions_.push_back(JobEnded{job, JobState::kCancelled, "it was cancelled"});
         return true;
     }
-    auto gang = idle_workers_of(worker.node, static_cast<std::size_t>(chosen->devices));
-    if (chosen->devices == 1) gang = {id};
-    start(QueueKey(*chosen), std::move(gang), now);
+    if (states_[job] != JobState::kRunning) return false;
+    for (auto& [attempt, work] : attempts_)
+        if (work.job == job && !work.has_ended)
+            stop_work(attempt, work, FailureClass::kCancelled, "it was cancelled", settings_.stop_grace_s, now);
     return true;
 }
 
-void Scheduler::start(const QueueKey& key, std::vector<WorkerId> gang, double now) {
-    const JobIndex job = *queues_.at(key).begin();
-    const AttemptId attempt = next_attempt_();
-    set_state(job, JobState::kRunning);
-    Work work;
-    work.job = job;
-    work.pack = key.pack;
-    work.gang = gang;
-    work.unfinished = {gang.begin(), gang.end()};
-    work.started = work.last_progress = now;
-    for (const WorkerId id : gang) {
-        Worker& worker = workers_.at(id);
-        worker.attempt = attempt;
-        worker.last_pack = key.pack;
-        worker.is_fresh = false;
-        idle_.erase(id);
-    }
-    attempts_.emplace(attempt, std::move(work));
-    actions_.push_back(StartAttempt{attempt, job, std::move(gang)});
+bool Scheduler::retry(JobIndex job, double now) {
+    now_ = now;
+    const JobState state = states_[job];
+    if (!is_terminal(state) || state == JobState::kFinished) return false;
+    jobs_[job].attempts_used = 0;
+    notes_.erase(job);
+    set_state(job, JobState::kWaiting);
+    return true;
 }
 
-bool Scheduler::start_prepare_on(WorkerId id, double now) {
-    Worker& worker = workers_.at(id);
-    for (const QueueKey* key : queues_in_order()) {
-        PackOnNode& pack = pack_on(key->pack, worker.node);
-        if (pack.missing.empty()) continue;
-        const AttemptId attempt = next_attempt_();
-        Work work;
-        work.pack = key->pack;
-        work.shard = pack.missing.front();
-        work.gang = {id};
-        work.unfinished = {id};
-        work.started = work.last_progress = now;
-        pack.missing.pop_front();
-        ++pack.in_work;
-        worker.attempt = attempt;
-        idle_.erase(id);
-        actions_.push_back(StartPrepare{attempt, work.pack, work.shard, id});
-        attempts_.emplace(attempt, std::move(work));
-        return true;
+void Scheduler::drain(bool is_now, double now) {
+    now_ = now;
+    is_draining_ = true;
+    for (auto& [attempt, work] : attempts_) {
+        if (is_now) work.kill_at = now;
+        if (!work.has_ended)
+            stop_work(attempt, work, FailureClass::kInterrupted, "the sweep was interrupted",
+                      is_now ? 0 : settings_.stop_grace_s, now);
+        for (const WorkerIndex member : work.gang)
+            if (cluster_.worker(member).attempt == attempt) watch(member);
     }
-    return false;
 }
 
 // ---- facts ----------------------------------------------------------------------------------------------------------
 
-void Scheduler::on_worker_ready(WorkerId id, std::uint32_t rank, const std::string& node, double now) {
-    Worker worker;
-    worker.rank = rank;
-    worker.node = node;
-    worker.last_beat = now;
-    workers_[id] = worker;
-    idle_.insert(id);
-    dispatch(now);
+void Scheduler::on_worker_ready(WorkerId id, std::uint32_t rank, std::string_view node, std::string_view device,
+                                double now) {
+    now_ = now;
+    if (cluster_.find(id)) return;
+    const WorkerIndex worker = cluster_.add(id, rank, node, device, now);
+    if (is_held_for_capacity_) release_held();
+    watch(worker);
+    mark_dirty(cluster_.worker(worker).node);
 }
 
 void Scheduler::on_beat(WorkerId id, double now) {
-    const auto found = workers_.find(id);
-    if (found != workers_.end()) found->second.last_beat = now;
+    if (const WorkerIndex* worker = cluster_.find(id)) cluster_.worker(*worker).last_beat = now;
 }
 
-void Scheduler::on_progress(WorkerId id, AttemptId attempt, double now) {
+void Scheduler::on_progress(WorkerId id, AttemptId attempt, std::string_view phase, double now) {
     on_beat(id, now);
     const auto found = attempts_.find(attempt);
-    if (found != attempts_.end()) found->second.last_progress = now;
+    if (found == attempts_.end()) return;
+    Work& work = found->second;
+    work.last_progress = now;
+    if (phases_[work.phase].name == phase) return;
+    work.phase = phase_index(phase);
+    for (const WorkerIndex member : work.gang)
+        if (cluster_.worker(member).attempt == attempt) watch(member);
 }
 
-void Scheduler::release(WorkerId id, AttemptId attempt) {
-    const auto found = workers_.find(id);
-    if (found == workers_.end() || found->second.attempt != attempt) return;
-    found->second.attempt = {};
-    if (!found->second.is_killed) idle_.insert(id);
+/// A worker is done with its attempt, whose other members may go on.
+void Scheduler::leave(Attempts::iterator work, WorkerIndex worker) {
+    cluster_.vacate(worker);
+    mark_dirty(cluster_.worker(worker).node);
+    if (--work->second.unfinished == 0) attempts_.erase(work);
 }
 
 void Scheduler::on_finished(WorkerId id, AttemptId attempt, double now) {
+    now_ = now;
+    const WorkerIndex* known = cluster_.find(id);
     const auto found = attempts_.find(attempt);
-    if (found == attempts_.end() || !found->second.job || found->second.unfinished.erase(id) == 0) return;
+    if (!known || found == attempts_.end() || !found->second.job || cluster_.worker(*known).attempt != attempt) return;
+    const WorkerIndex worker = *known;
     Work& work = found->second;
-    release(id, attempt);
-    if (work.unfinished.empty()) {
-        if (!work.has_ended) {
-            set_state(*work.job, JobState::kFinished);
-            same_failures_ = 0;
-            actions_.push_back(AttemptEnded{attempt, *work.job, std::nullopt, "", JobState::kFinished});
-        }
-        attempts_.erase(found);
+    if (work.unfinished == 1 && !work.has_ended) {
+        set_state(*work.job, JobState::kFinished);
+        notes_.erase(*work.job);
+        same_failures_ = 0;
+        cluster_.node(cluster_.worker(worker).node).forgive();
+        actions_.push_back(AttemptEnded{attempt, *work.job, std::nullopt, "", JobState::kFinished});
     }
-    dispatch(now);
+    leave(found, worker);
 }
 
 void Scheduler::on_prepared(WorkerId id, AttemptId attempt, double now) {
+    now_ = now;
+    const WorkerIndex* known = cluster_.find(id);
     const auto found = attempts_.find(attempt);
-    if (found == attempts_.end() || found->second.job || found->second.unfinished.erase(id) == 0) return;
-    --pack_on(found->second.pack, workers_.at(id).node).in_work;
-    release(id, attempt);
-    attempts_.erase(found);
-    dispatch(now);
+    if (!known || found == attempts_.end() || found->second.job || cluster_.worker(*known).attempt != attempt) return;
+    const WorkerIndex worker = *known;
+    packs_.made(found->second.pack, cluster_.worker(worker).node, now - found->second.started);
+    leave(found, worker);
 }
 
 void Scheduler::on_failed(WorkerId id, AttemptId attempt, FailureClass failure, const std::string& message,
                           double now) {
+    now_ = now;
+    const WorkerIndex* known = cluster_.find(id);
     const auto found = attempts_.find(attempt);
-    if (found == attempts_.end() || found->second.unfinished.erase(id) == 0) return;
-    end_attempt(attempt, found->second, failure, message, now);
-    release(id, attempt);
-    if (found->second.unfinished.empty()) attempts_.erase(found);
-    dispatch(now);
+    if (!known || found == attempts_.end() || cluster_.worker(*known).attempt != attempt) return;
+    const WorkerIndex worker = *known;
+    cluster_.vacate(worker);
+    --found->second.unfinished;
+    mark_dirty(cluster_.worker(worker).node);
+    end_attempt(attempt, found->second, cluster_.worker(worker).node, failure, message, now);
+    if (found->second.unfinished == 0) attempts_.erase(found);
 }
 
 void Scheduler::on_worker_lost(WorkerId id, FailureClass failure, const std::string& message, double now) {
-    remove_worker(id, failure, message, now);
-    dispatch(now);
+    now_ = now;
+    if (const WorkerIndex* worker = cluster_.find(id)) remove_worker(*worker, true, failure, message, now);
 }
 
-void Scheduler::remove_worker(WorkerId id, FailureClass failure, const std::string& message, double now) {
-    const auto found = workers_.find(id);
-    if (found == workers_.end()) return;
-    const AttemptId attempt = found->second.attempt;
-    const auto work = attempts_.find(attempt);
-    if (work != attempts_.end()) {
-        work->second.unfinished.erase(id);
-        end_attempt(attempt, work->second, failure, message, now);
-        if (work->second.unfinished.empty()) attempts_.erase(work);
-    }
-    idle_.erase(id);
-    workers_.erase(id);
+void Scheduler::remove_worker(WorkerIndex worker, bool comes_back, FailureClass failure, const std::string& message,
+                              double now) {
+    const AttemptId attempt = cluster_.worker(worker).attempt;
+    const NodeIndex node = cluster_.worker(worker).node;
+    cluster_.remove(worker, comes_back, now);
+    lose_reserved(node);
+    mark_dirty(node);
+    const auto found = attempts_.find(attempt);
+    if (found == attempts_.end()) return;
+    --found->second.unfinished;
+    end_attempt(attempt, found->second, node, failure, message, now);
+    if (found->second.unfinished == 0) attempts_.erase(found);
 }
 
 void Scheduler::on_supervisor_lost(std::uint32_t rank, const std::string& message, double now) {
-    std::vector<WorkerId> lost;
-    for (const auto& [id, worker] : workers_)
-        if (worker.rank == rank) lost.push_back(id);
-    for (const WorkerId id : lost) remove_worker(id, FailureClass::kNodeLost, message, now);
-    dispatch(now);
+    now_ = now;
+    for (const WorkerIndex worker : cluster_.workers_of_rank(rank))
+        remove_worker(worker, false, FailureClass::kNodeLost, message, now);
+    cluster_.forget_rank(rank);
+    if (cluster_.healthy_nodes() == 0)
+        for (const NodeIndex node : std::vector<NodeIndex>(quarantined_)) end_quarantine(node);
+    mark_all_idle();
+}
+
+void Scheduler::on_capacity_known(double now) {
+    now_ = now;
+    is_capacity_known_ = true;
+    const int largest = cluster_.largest_node();
+    for (JobIndex job = 0; job < jobs_.size(); ++job) {
+        if (states_[job] != JobState::kWaiting || fits_somewhere(job, largest)) continue;
+        const bool spans = jobs_[job].across_nodes;
+        set_state(job, JobState::kInvalid);
+        actions_.push_back(
+            JobEnded{job, JobState::kInvalid,
+                     fmt::format("needs resources.devices = {}, {} {}: lower it, or run where there are more",
+                                 jobs_[job].devices, spans ? "all nodes together have" : "the largest node has",
+                                 spans ? cluster_.device_count() : largest)});
+    }
+    mark_all_idle();
 }
 
 }  // namespace leadsweep

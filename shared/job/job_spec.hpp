@@ -89,6 +89,8 @@ struct ResourcesSpec {
     std::int64_t priority = 0;
     double timeout_s = 0;
     std::string isolation = "none";
+    std::int64_t slots_per_device = 1;
+    std::string across_nodes = "false";
 };
 
 struct JobSpec {
@@ -263,6 +265,17 @@ void visit_settings(Spec& s, Visitor&& v) {
     v(K{"resources.timeout_s", "s", KeyPart::kNone, "longest attempt; 0: none", 0, kMany}, s.resources.timeout_s);
     v(K{"resources.isolation", "", KeyPart::kNone, "process: a fresh worker for this job", 0, 0, {"none", "process"}},
       s.resources.isolation);
+    v(K{"resources.slots_per_device", "", KeyPart::kNone, "so many jobs like this share a device; a gang shares none",
+        1, 64},
+      s.resources.slots_per_device);
+    v(K{"resources.across_nodes",
+        "",
+        KeyPart::kNone,
+        "true: the devices of one job may lie on several nodes",
+        0,
+        0,
+        {"false", "true"}},
+      s.resources.across_nodes);
     v(K{"seed", "", KeyPart::kTrain, "seed of initial weights and of the order of records", 0, kMany}, s.seed);
 }
 

@@ -26,9 +26,8 @@ std::vector<CanonicalKey> canonical_keys() {
         if (path.starts_with("resources.") || path == "data.records" || path == "data.table.file") continue;
         keys.push_back({i, '"' + path + "\":", schema[i].part, path == "fold"});
     }
-    std::sort(keys.begin(), keys.end(), [&](const CanonicalKey& a, const CanonicalKey& b) {
-        return schema[a.key].path < schema[b.key].path;
-    });
+    std::sort(keys.begin(), keys.end(),
+              [&](const CanonicalKey& a, const CanonicalKey& b) { return schema[a.key].path < schema[b.key].path; });
     return keys;
 }
 

@@ -86,13 +86,17 @@ template <Is<StopSupervisor> M>
 auto fields(M& m) {
     return std::tie(m.is_now);
 }
+template <Is<StartWorkers> M>
+auto fields(M& m) {
+    return std::tie(m.slots_per_device);
+}
 template <Is<CoordinatorBeat> M>
 auto fields(M& m) {
     return std::tie(m.incarnation);
 }
 template <Is<SupervisorReady> M>
 auto fields(M& m) {
-    return std::tie(m.node, m.pid, m.device_slots);
+    return std::tie(m.node, m.pid, m.devices);
 }
 template <Is<SupervisorBeat> M>
 auto fields(M&) {

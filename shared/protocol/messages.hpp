@@ -146,17 +146,21 @@ struct ReplaceWorker {
 struct StopSupervisor {
     bool is_now = false;
 };
+/// Start so many workers on each device; the answer to SupervisorReady. They share the device, its cores too.
+struct StartWorkers {
+    std::int64_t slots_per_device = 1;
+};
 /// The coordinator is alive.
 struct CoordinatorBeat {
     Incarnation incarnation;
 };
 
-using ToSupervisor = std::variant<ToWorkerOf, ReplaceWorker, StopSupervisor, CoordinatorBeat>;
+using ToSupervisor = std::variant<ToWorkerOf, ReplaceWorker, StopSupervisor, CoordinatorBeat, StartWorkers>;
 
 struct SupervisorReady {
     std::string node;  ///< host name: supervisors of one node share its scratch folder
     std::int64_t pid = 0;
-    std::int64_t device_slots = 0;
+    std::int64_t devices = 0;
 };
 struct SupervisorBeat {};
 /// Ids of workers are made by their supervisor: rank * 2^32 + counter.

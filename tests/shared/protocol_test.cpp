@@ -20,6 +20,9 @@ TEST_CASE("Every message survives the wire", "[protocol]") {
     CHECK(back.gang.rank == 1);
     CHECK(back.attempt == AttemptId{7});
 
+    const ToSupervisor start = StartWorkers{3};
+    CHECK(std::get<StartWorkers>(decode_to_supervisor(encode(start))).slots_per_device == 3);
+
     Hello hello;
     hello.device = {"cpu", "cpu-0", "AMD", {0, 1}, 5};
     hello.semantics = {1, 2};

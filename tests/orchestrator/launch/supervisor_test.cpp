@@ -20,7 +20,7 @@ const std::string kFakeWorker = LEADSWEEP_BINARY_DIR "/bin/fake_worker";
 /// A supervisor on its thread, and what it said.
 class Rig {
 public:
-    explicit Rig(int workers, const std::string& program = kFakeWorker) {
+    explicit Rig(int workers, const std::string& program = kFakeWorker, std::int64_t slots = 1) {
         SupervisorSettings settings;
         settings.worker_program = program;
         for (int i = 0; i < workers; ++i) settings.devices.push_back({"cpu", fmt::format("cpu-{}", i), "fake", {i}, 0});
@@ -28,6 +28,7 @@ public:
         settings.log_folder = folder_ / "logs";
         supervisor_ = std::make_unique<Supervisor>(settings, spawner_, mail_);
         thread_ = std::thread([this] { supervisor_->run(); });
+        mail_.to_supervisor.push(StartWorkers{slots});
     }
     ~Rig() {
         mail_.to_supervisor.push(StopSupervisor{});
@@ -111,7 +112,7 @@ TEST_CASE("Children of a spawner end with it", "[launch]") {
 
 TEST_CASE("Supervisor starts a worker a device and passes messages both ways", "[launch]") {
     Rig rig(2);
-    CHECK(rig.next<SupervisorReady>()->device_slots == 2);
+    CHECK(rig.next<SupervisorReady>()->devices == 2);
     const auto first = rig.next<WorkerReady>();
     const auto second = rig.next<WorkerReady>();
     REQUIRE(first);
@@ -121,6 +122,17 @@ TEST_CASE("Supervisor starts a worker a device and passes messages both ways", "
     const auto finished = rig.next_from_worker<Finished>();
     REQUIRE(finished);
     CHECK(finished->attempt == AttemptId{41});
+}
+
+TEST_CASE("As many workers are started on each device as the coordinator asks for", "[launch]") {
+    Rig rig(2, kFakeWorker, 3);
+    std::map<std::string, int> workers;
+    for (int i = 0; i < 6; ++i) {
+        const auto ready = rig.next<WorkerReady>();
+        REQUIRE(ready);
+        ++workers[ready->hello.device.uuid];
+    }
+    CHECK(workers == std::map<std::string, int>{{"cpu-0", 3}, {"cpu-1", 3}});
 }
 
 TEST_CASE("A killed worker is told with its signal and replaced", "[launch]") {

@@ -26,7 +26,7 @@ std::vector<ScheduledJob> scheduled(const Plan& plan, const RunWork& work) {
         const ResourcesSpec& wanted = cursor.spec().resources;
         made.push_back({plan.jobs[job.planned].pack, static_cast<int>(wanted.devices),
                         static_cast<int>(wanted.max_attempts), static_cast<int>(job.attempts_used), wanted.priority,
-                        wanted.timeout_s, wanted.isolation == "process"});
+                        wanted.timeout_s, wanted.isolation == "process", job.expected_s, job.upper_s});
     }
     return made;
 }
@@ -253,7 +253,9 @@ void Coordinator::check_supervisors() {
         have_all_reported = have_all_reported && supervisor.slots >= 0 && supervisor.workers_seen >= supervisor.slots;
         slots += std::max<std::int64_t>(0, supervisor.slots);
     }
-    if (is_capacity_known_ || !have_all_reported) return;
+    // Workers that are being replaced at the moment are capacity too: wait until all are there at once.
+    if (is_capacity_known_ || !have_all_reported || static_cast<std::int64_t>(scheduler_.worker_count()) < slots)
+        return;
     is_capacity_known_ = true;
     if (slots == 0) ended_early_ = "no rank has a device: look at `leadsweep-worker devices` on these nodes";
     scheduler_.on_capacity_known(now);

@@ -1,5 +1,6 @@
 // What people ask of a running sweep: requests of other commands are carried out and answered. Answers about changes
 // leave when the changes are durable.
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -18,8 +19,7 @@ void Coordinator::answer_requests(double now) {
 
 std::optional<JobIndex> Coordinator::index_of(JobId job) {
     if (index_of_job_.empty())
-        for (JobIndex index = 0; index < work_.jobs.size(); ++index)
-            index_of_job_.emplace(work_.jobs[index].id, index);
+        for (JobIndex index = 0; index < work_.jobs.size(); ++index) index_of_job_.emplace(work_.jobs[index].id, index);
     const auto found = index_of_job_.find(job);
     return found == index_of_job_.end() ? std::nullopt : std::optional(found->second);
 }
@@ -110,6 +110,23 @@ void Coordinator::answer(const ReceivedRequest& received, const BackupRequest& r
     });
 }
 
+std::vector<RunningAttempt> Coordinator::longest_running(double now) const {
+    std::vector<AttemptId> attempts;
+    for (const auto& [attempt, note] : attempts_) attempts.push_back(attempt);
+    std::sort(attempts.begin(), attempts.end());  // ids rise with the time of the start
+    attempts.resize(std::min(attempts.size(), kMostRunningTold));
+    std::vector<RunningAttempt> running;
+    for (const AttemptId attempt : attempts) {
+        const AttemptNote& note = attempts_.at(attempt);
+        const auto leader = workers_.find(note.gang.front());
+        const WorkerNote worker = leader == workers_.end() ? WorkerNote{} : leader->second;
+        const Progress& p = note.latest;
+        running.push_back({work_.jobs[note.job].id, attempt, label(note.job), worker.node, worker.device.uuid, p.phase,
+                           p.epoch, p.epochs, p.fraction, p.loss, p.records_per_s, now - note.started_s});
+    }
+    return running;
+}
+
 void Coordinator::answer(const ReceivedRequest& received, const StatusRequest&, double now) {
     StatusReply reply;
     reply.sweep = plan_.sweep_name;
@@ -132,18 +149,7 @@ void Coordinator::answer(const ReceivedRequest& received, const StatusRequest&, 
             if (worker != workers_.end()) ++nodes[{worker->second.node, worker->second.device.kind}].busy;
         }
     for (const auto& [key, use] : nodes) reply.nodes.push_back(use);
-    // Ids rise with the time of the start: the first ones run longest.
-    for (const auto& [attempt, running] : progress_.running) {
-        if (reply.running.size() == kMostRunningTold) break;
-        const auto note = attempts_.find(attempt);
-        if (note == attempts_.end()) continue;
-        const auto leader = workers_.find(note->second.gang.front());
-        const Progress& p = running.latest;
-        reply.running.push_back({work_.jobs[note->second.job].id, attempt, label(note->second.job),
-                                 leader == workers_.end() ? "" : leader->second.node,
-                                 leader == workers_.end() ? "" : leader->second.device.uuid, p.phase, p.epoch, p.epochs,
-                                 p.fraction, p.loss, p.records_per_s, now - note->second.started_s});
-    }
+    reply.running = longest_running(now);
     requests_.reply(received.id, std::move(reply));
 }
 

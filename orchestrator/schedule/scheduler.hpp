@@ -37,6 +37,8 @@ struct ScheduledJob {
     std::int64_t priority = 0;
     double timeout_s = 0;  ///< 0: none
     bool needs_fresh_worker = false;
+    double expected_s = 0;  ///< median of its duration; 0: not known
+    double upper_s = 0;     ///< pessimistic
 };
 
 /// All times in seconds.

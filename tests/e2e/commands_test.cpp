@@ -268,3 +268,29 @@ TEST_CASE("A plan has no price before jobs like its own are finished, and one wi
     CHECK(says(plan({"--set", "data.synthetic.seed=2"}), {"Price of 12 jobs"}));  // other records, alike all the same
     CHECK(folder.leadsweep({"plan", folder.path("sweep.yaml"), "--devices", "0"}).code == 2);
 }
+
+TEST_CASE("Doctor finds what a killed sweep left, and repairs it") {
+    SweepFolder folder;
+    {
+        const RunningSweep sweep(folder, "20");
+        const Outcome beside = folder.leadsweep({"doctor"});
+        CHECK(beside.code == 0);
+        CHECK(says(beside.out, {"in use by host", "nothing is wrong"}));
+        CHECK(folder.leadsweep({"doctor", "--repair"}).code == 2);
+        sweep.process->signal(SIGKILL);
+        (void)sweep.process->wait(10);
+    }
+    std::ofstream(folder.db() + ".control/1.request") << "left behind";
+    std::ofstream(folder.path("work/lists.tmp.1")) << "half";
+    const Outcome found = folder.leadsweep({"doctor"});
+    CHECK(found.code == 1);
+    CHECK(says(found.out, {"open attempt", "1.request", "lists.tmp.1", "4 findings"}));
+    const Outcome repaired = folder.leadsweep({"doctor", "--repair"});
+    INFO(repaired.out);
+    CHECK(repaired.code == 0);
+    CHECK(says(repaired.out, {"2 open attempts are closed", "nothing is wrong"}));
+    folder.environment["LEADSWEEP_FAKE_SECONDS"] = "0";
+    CHECK(folder.run().code == 0);
+    CHECK(folder.leadsweep({"doctor", "--quick"}).code == 0);
+    CHECK(jobs_in(folder, "finished") == 12);
+}

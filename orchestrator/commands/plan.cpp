@@ -1,12 +1,17 @@
+#include <ctime>
 #include <filesystem>
 #include <map>
 
 #include <fmt/format.h>
 
 #include "orchestrator/commands/command.hpp"
-#include "orchestrator/commands/prepared_run.hpp"
+#include "orchestrator/commands/learned_durations.hpp"
 #include "orchestrator/commands/survey.hpp"
+#include "orchestrator/launch/supervisor.hpp"
 #include "orchestrator/store/read_store.hpp"
+#include "shared/core/files.hpp"
+#include "shared/core/log.hpp"
+#include "shared/job/job_state.hpp"
 
 namespace leadsweep {
 namespace {
@@ -34,13 +39,53 @@ std::map<std::string, std::string> states_of(const Plan& plan, const std::string
     return states;
 }
 
-int show_plan(const std::string& path, const std::vector<std::string>& set, const Places& options, bool is_listing) {
-    const Places places = resolve_places(options);
+struct PlanOptions {
+    std::string sweep;
+    std::vector<std::string> set;
+    Places places;
+    bool is_listing = false;
+    std::int64_t devices = 0;
+    int threads = 1;
+};
+
+/// Devices of this machine, or as many like them as were asked for. A machine without a worker program has none, and
+/// the plan is shown all the same.
+PricedDevices priced_devices(const PlanOptions& options, const Places& places, Spawner& spawner) {
+    PricedDevices priced{1, "cpu"};
+    try {
+        require_writable_folder(places.scratch);
+        const auto devices = discover_devices(spawner, places.worker, options.threads, places.scratch);
+        if (!devices.empty()) priced = {static_cast<std::int64_t>(devices.size()), devices.front().kind};
+    } catch (const Error& error) {
+        log::warning("the devices of this machine are not known, one CPU is assumed: {}", error.what());
+    }
+    if (options.devices > 0) priced.count = options.devices;
+    return priced;
+}
+
+/// Jobs that `run` would run: those that ended without a result wait for a retry.
+std::vector<std::size_t> jobs_to_do(const Plan& plan, const std::map<std::string, std::string>& states) {
+    std::vector<std::size_t> jobs;
+    for (std::size_t job = 0; job < plan.jobs.size(); ++job) {
+        const auto state = states.find(plan.keys(job).key);
+        const auto stored = state == states.end() ? std::nullopt : job_state_from(state->second);
+        const bool is_done = state != states.end() && state->second == "done";
+        if (!is_done && !(stored && is_terminal(*stored))) jobs.push_back(job);
+    }
+    return jobs;
+}
+
+int show_plan(const PlanOptions& options) {
+    const Places places = resolve_places(options.places);
     Spawner spawner;
-    const Plan plan = make_plan(load_sweep_file(path, set), catalogue_provider(places, spawner));
+    const Plan plan = make_plan(load_sweep_file(options.sweep, options.set), catalogue_provider(places, spawner));
     const auto states = states_of(plan, places.db);
     fmt::print("{}", render_plan(plan, states));
-    if (!is_listing) return kExitDone;
+    const auto to_do = jobs_to_do(plan, states);
+    fmt::print("{}", render_price(plan, to_do, learn_durations(places.db),
+                                  to_do.empty() ? PricedDevices{} : priced_devices(options, places, spawner),
+                                  std::time(nullptr)));
+    if (!options.is_listing) return kExitDone;
     fmt::print("\n");
     for (std::size_t job = 0; job < plan.jobs.size(); ++job) {
         const std::string key = plan.keys(job).key;
@@ -54,22 +99,20 @@ int show_plan(const std::string& path, const std::vector<std::string>& set, cons
 }  // namespace
 
 void add_plan_command(CLI::App& app, int& exit_code) {
-    struct Options {
-        std::string sweep;
-        std::vector<std::string> set;
-        Places places;
-        bool is_listing = false;
-    };
-    auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("plan", "tell what `run` would do, without doing it");
+    auto options = std::make_shared<PlanOptions>();
+    CLI::App* command =
+        app.add_subcommand("plan", "tell what `run` would do, and what it would cost, without doing it");
     command->add_option("SWEEP", options->sweep, "sweep file (YAML)")->required();
     command->add_option("--set", options->set, "key=value that overrides the sweep file's base; may be repeated");
+    command->add_option("--devices", options->devices, "price it for so many devices [those of this machine]")
+        ->check(CLI::PositiveNumber);
+    command->add_option("--threads", options->threads, "cores of one CPU device")->capture_default_str();
     command->add_flag("--jobs", options->is_listing, "list every job");
     add_place_options(*command, options->places);
-    command->footer("Example:\n  leadsweep plan sweeps/demo.yaml --jobs");
-    command->callback([options, &exit_code] {
-        exit_code = show_plan(options->sweep, options->set, options->places, options->is_listing);
-    });
+    command->footer(
+        "The price is learned from finished jobs of the database that are like these.\n"
+        "Examples:\n  leadsweep plan sweeps/demo.yaml --jobs\n  leadsweep plan sweeps/demo.yaml --devices 32");
+    command->callback([options, &exit_code] { exit_code = show_plan(*options); });
 }
 
 }  // namespace leadsweep

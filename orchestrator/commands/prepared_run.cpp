@@ -104,6 +104,20 @@ void write_inputs(const Plan& plan, const Places& places, RunWork& work) {
 
 }  // namespace
 
+void expect_durations(const Plan& plan, const DurationModel& model, const std::string& device_kind,
+                      std::vector<RunJob>& jobs) {
+    if (model.is_empty()) return;
+    SpecCursor cursor(plan.specs);
+    for (RunJob& job : jobs) {
+        cursor.seek(job.planned);
+        const auto n_train = static_cast<std::int64_t>(plan.lists[plan.jobs[job.planned].lists].train.size());
+        const auto estimate = model.estimate(features_of(cursor.spec(), n_train, device_kind));
+        if (!estimate) continue;
+        job.expected_s = estimate->median_s;
+        job.upper_s = estimate->high_s;
+    }
+}
+
 PreparedRun prepare_run(const Plan& plan, const std::string& yaml, const Places& places, ResultStore& store,
                         const std::set<std::string>& retry) {
     PreparedRun run;
@@ -126,7 +140,7 @@ PreparedRun prepare_run(const Plan& plan, const std::string& yaml, const Places&
             store.set_state(ids[i], JobState::kWaiting);
         }
         run.work.jobs.push_back({i, ids[i], is_forgiven ? 0 : stored.attempts_used,
-                                 stored.attempts_used > 0 || stored.last_failure.has_value()});
+                                 stored.attempts_used > 0 || stored.last_failure.has_value(), 0, 0});
         const Digest& train_key = plan.jobs[i].train_key;
         if (run.work.trained.contains(train_key)) continue;
         if (auto model = store.find_trained_model(hex_of(train_key))) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "orchestrator/commands/command.hpp"
+#include "orchestrator/commands/learned_durations.hpp"
 #include "orchestrator/coordinator/coordinator.hpp"
 #include "orchestrator/plan/plan.hpp"
 #include "orchestrator/store/result_store.hpp"
@@ -25,5 +26,9 @@ struct PreparedRun {
 /// FileError.
 PreparedRun prepare_run(const Plan& plan, const std::string& yaml, const Places& places, ResultStore& store,
                         const std::set<std::string>& retry);
+
+/// Tells each job how long it will take on this kind of device, as far as the model knows.
+void expect_durations(const Plan& plan, const DurationModel& model, const std::string& device_kind,
+                      std::vector<RunJob>& jobs);
 
 }  // namespace leadsweep

@@ -92,22 +92,26 @@ SupervisorSettings supervisor_settings(const RunOptions& options, const Places& 
 
 void say_what_is_planned(const Plan& plan, const PreparedRun& run) {
     for (const auto& note : plan.notes) log::info("{}", note);
-    log::info(
-        "{}: {} jobs in {} groups: {} to do, {} done before{}", plan.sweep_name, plan.jobs.size(), plan.groups.size(),
-        run.work.jobs.size(), run.done_before,
-        run.failed_before ? fmt::format(", {} failed before (--retry all tries them again)", run.failed_before) : "");
+    log::info("{}: {} jobs in {} groups: {} to do, {} done before{}", plan.sweep_name, plan.jobs.size(),
+              plan.groups.size(), run.work.jobs.size(), run.done_before,
+              run.failed_before ? fmt::format(", {} failed before or were cancelled (--retry all tries them again)",
+                                              run.failed_before)
+                                : "");
 }
 
 /// Rank 0: plans, then coordinates. `start_supervisor` is called once there is something to do.
 int coordinate(const RunOptions& options, const Places& places, Spawner& spawner, MpiWorld* world, SupervisorMail& mail,
+               const std::string& device_kind,
                const std::function<std::unique_ptr<SupervisorThread>()>& start_supervisor) {
     const SweepSpec sweep = load_sweep_file(options.sweep, options.set);
     require_writable_folder(std::filesystem::path(places.db).parent_path());
     require_writable_folder(places.work);
     const Plan plan = make_plan(sweep, catalogue_provider(places, spawner));
+    const DurationModel durations = learn_durations(places.db);
     ResultStore store = ResultStore::open(places.db);
     PreparedRun run =
         prepare_run(plan, read_file(options.sweep), places, store, {options.retry.begin(), options.retry.end()});
+    expect_durations(plan, durations, device_kind, run.work.jobs);
     say_what_is_planned(plan, run);
     const std::size_t to_do = run.work.jobs.size();
     const auto transport = world ? world->make_transport(mail) : std::make_unique<LoopbackTransport>(mail);
@@ -158,7 +162,8 @@ int run_as_rank(const RunOptions& options) {
             "under plain mpirun a dead rank ends all ranks; nothing is lost, and the same command goes on. "
             "`leadsweep run --ranks N` outlives it");
     try {
-        return coordinate(options, places, spawner, world.get(), mail, start_supervisor);
+        return coordinate(options, places, spawner, world.get(), mail, devices.empty() ? "" : devices.front().kind,
+                          start_supervisor);
     } catch (...) {
         if (world) {
             const auto transport = world->make_transport(mail);

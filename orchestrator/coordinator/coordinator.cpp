@@ -32,7 +32,9 @@ std::vector<ScheduledJob> scheduled(const Plan& plan, const RunWork& work) {
                         .timeout_s = wanted.timeout_s,
                         .needs_fresh_worker = wanted.isolation == "process",
                         .across_nodes = wanted.across_nodes == "true",
-                        .slots_per_device = static_cast<int>(wanted.slots_per_device)});
+                        .slots_per_device = static_cast<int>(wanted.slots_per_device),
+                        .expected_s = job.expected_s,
+                        .upper_s = job.upper_s});
     }
     return made;
 }
@@ -265,7 +267,9 @@ void Coordinator::check_supervisors() {
         have_all_reported = have_all_reported && supervisor.slots >= 0 && supervisor.workers_seen >= supervisor.slots;
         slots += std::max<std::int64_t>(0, supervisor.slots);
     }
-    if (is_capacity_known_ || !have_all_reported) return;
+    // Workers that are being replaced at the moment are capacity too: wait until all are there at once.
+    if (is_capacity_known_ || !have_all_reported || static_cast<std::int64_t>(scheduler_.worker_count()) < slots)
+        return;
     is_capacity_known_ = true;
     if (slots == 0) ended_early_ = "no rank has a device: look at `leadsweep-worker devices` on these nodes";
     scheduler_.on_capacity_known(now);

@@ -28,6 +28,8 @@ struct RunJob {
     JobId id;
     std::int64_t attempts_used = 0;
     bool has_history = false;  ///< earlier attempts may have left a checkpoint
+    double expected_s = 0;     ///< median of its duration; 0: not known
+    double upper_s = 0;        ///< exceeded by one of ten like it
 };
 
 /// A FoldLists file.
@@ -119,6 +121,7 @@ private:
     void answer(const ReceivedRequest& received, const StatusRequest& request, double now);
     void record_wish(const std::string& kind, const std::string& by, std::vector<JobId> jobs);
     std::optional<JobIndex> index_of(JobId job);
+    std::vector<RunningAttempt> longest_running(double now) const;
     void show_progress(double now);
     void record_run();
     const PlannedJob& planned(JobIndex job) const { return plan_.jobs[work_.jobs[job].planned]; }
@@ -139,7 +142,7 @@ private:
     ProgressView& view_;
     AttemptIds ids_;
     Scheduler scheduler_;
-    RequestFolder requests_;  ///< outlives the commit thread, which answers through it
+    RequestFolder requests_;                            ///< outlives the commit thread, which answers through it
     std::unordered_map<JobId, JobIndex> index_of_job_;  ///< filled when first asked for
     CommitThread commits_;
     Interruption interruption_;

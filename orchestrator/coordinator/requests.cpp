@@ -110,6 +110,23 @@ void Coordinator::answer(const ReceivedRequest& received, const BackupRequest& r
     });
 }
 
+std::vector<RunningAttempt> Coordinator::longest_running(double now) const {
+    std::vector<AttemptId> attempts;
+    for (const auto& [attempt, note] : attempts_) attempts.push_back(attempt);
+    std::sort(attempts.begin(), attempts.end());  // ids rise with the time of the start
+    attempts.resize(std::min(attempts.size(), kMostRunningTold));
+    std::vector<RunningAttempt> running;
+    for (const AttemptId attempt : attempts) {
+        const AttemptNote& note = attempts_.at(attempt);
+        const auto leader = workers_.find(note.gang.front());
+        const WorkerNote worker = leader == workers_.end() ? WorkerNote{} : leader->second;
+        const Progress& p = note.latest;
+        running.push_back({work_.jobs[note.job].id, attempt, label(note.job), worker.node, worker.device.uuid, p.phase,
+                           p.epoch, p.epochs, p.fraction, p.loss, p.records_per_s, now - note.started_s});
+    }
+    return running;
+}
+
 void Coordinator::answer(const ReceivedRequest& received, const StatusRequest&, double now) {
     StatusReply reply;
     reply.sweep = plan_.sweep_name;
@@ -132,20 +149,7 @@ void Coordinator::answer(const ReceivedRequest& received, const StatusRequest&, 
             if (worker != workers_.end()) ++nodes[{worker->second.node, worker->second.device.kind}].busy;
         }
     for (const auto& [key, use] : nodes) reply.nodes.push_back(use);
-    // Ids rise with the time of the start: the first ones run longest.
-    std::vector<AttemptId> running;
-    for (const auto& [attempt, note] : attempts_) running.push_back(attempt);
-    std::sort(running.begin(), running.end());
-    if (running.size() > kMostRunningTold) running.resize(kMostRunningTold);
-    for (const AttemptId attempt : running) {
-        const AttemptNote& note = attempts_.at(attempt);
-        const auto leader = workers_.find(note.gang.front());
-        const Progress& p = note.latest;
-        reply.running.push_back({work_.jobs[note.job].id, attempt, label(note.job),
-                                 leader == workers_.end() ? "" : leader->second.node,
-                                 leader == workers_.end() ? "" : leader->second.device.uuid, p.phase, p.epoch, p.epochs,
-                                 p.fraction, p.loss, p.records_per_s, now - note.started_s});
-    }
+    reply.running = longest_running(now);
     requests_.reply(received.id, std::move(reply));
 }
 

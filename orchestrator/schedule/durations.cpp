@@ -104,6 +104,7 @@ DurationModel::DurationModel(const std::vector<DurationSample>& samples) {
 }
 
 std::optional<DurationEstimate> DurationModel::estimate(const JobFeatures& job) const {
+    if (is_empty()) return std::nullopt;
     const auto names = groups_of(job);
     for (std::size_t level = 0; level < kLevels; ++level) {
         const auto found = groups_[level].find(names[level]);

@@ -54,6 +54,9 @@ public:
     /// Nothing where fewer than kEnoughSamples finished jobs are like it in any way.
     std::optional<DurationEstimate> estimate(const JobFeatures& job) const;
 
+    /// Whether it knows nothing of any job.
+    bool is_empty() const { return groups_.back().empty(); }
+
     static constexpr std::size_t kEnoughSamples = 3;
 
 private:

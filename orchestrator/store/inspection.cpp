@@ -31,13 +31,14 @@ FileInspection inspect_file(const std::string& path) {
     found.newest_version = newest_schema_version();
     found.version = check_identity(connection, found.newest_version);
     found.damages = findings_of(connection, "PRAGMA integrity_check");
+    found.journal_mode = connection.text("PRAGMA journal_mode").value_or("");
+    found.is_on_network = is_on_network_file_system(path);
+    if (!found.damages.empty()) return found;  // its tables may not be readable
     connection.each("PRAGMA foreign_key_check", [&](SQLite::Statement& row) {
         found.dangling_rows.push_back(fmt::format("{} row {} refers to no {}", row.getColumn(0).getString(),
                                                   row.isColumnNull(1) ? 0 : row.getColumn(1).getInt64(),
                                                   row.getColumn(2).getString()));
     });
-    found.journal_mode = connection.text("PRAGMA journal_mode").value_or("");
-    found.is_on_network = is_on_network_file_system(path);
     return found;
 }
 

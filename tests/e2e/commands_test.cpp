@@ -246,3 +246,51 @@ TEST_CASE("Commands after a coordinator was killed do their work themselves") {
     CHECK(says(folder.leadsweep({"cancel", "--sweep", "fake"}).out, {"cancelled: 12 (12 waited"}));
     CHECK(jobs_in(folder, "cancelled") == 12);
 }
+
+TEST_CASE("A plan has no price before jobs like its own are finished, and one with an interval after") {
+    SweepFolder folder;
+    folder.write(fake_sweep(2));
+    const auto plan = [&](const std::vector<std::string>& more = {}) {
+        std::vector<std::string> arguments{"plan", folder.path("sweep.yaml")};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        const Outcome outcome = folder.leadsweep(arguments);
+        CHECK(outcome.code == 0);
+        return outcome.out;
+    };
+    CHECK(says(plan(), {"6 new", "6 jobs to do; no finished jobs like these yet on cpu devices"}));
+    folder.environment["LEADSWEEP_FAKE_SECONDS"] = "0.3";
+    REQUIRE(folder.run().code == 0);
+    CHECK(says(plan(), {"6 done", "nothing is left to do"}));
+    folder.write(fake_sweep(4));
+    CHECK(says(plan(),
+               {"6 done, 6 new", "Price of 6 jobs on 2 cpu devices, as 6 finished jobs", "device-hours", "done on"}));
+    CHECK(says(plan({"--devices", "6"}), {"Price of 6 jobs on 6 cpu devices"}));
+    CHECK(says(plan({"--set", "data.synthetic.seed=2"}), {"Price of 12 jobs"}));  // other records, alike all the same
+    CHECK(folder.leadsweep({"plan", folder.path("sweep.yaml"), "--devices", "0"}).code == 2);
+}
+
+TEST_CASE("Doctor finds what a killed sweep left, and repairs it") {
+    SweepFolder folder;
+    {
+        const RunningSweep sweep(folder, "20");
+        const Outcome beside = folder.leadsweep({"doctor"});
+        CHECK(beside.code == 0);
+        CHECK(says(beside.out, {"in use by host", "nothing is wrong"}));
+        CHECK(folder.leadsweep({"doctor", "--repair"}).code == 2);
+        sweep.process->signal(SIGKILL);
+        (void)sweep.process->wait(10);
+    }
+    std::ofstream(folder.db() + ".control/1.request") << "left behind";
+    std::ofstream(folder.path("work/lists.tmp.1")) << "half";
+    const Outcome found = folder.leadsweep({"doctor"});
+    CHECK(found.code == 1);
+    CHECK(says(found.out, {"open attempt", "1.request", "lists.tmp.1", "4 findings"}));
+    const Outcome repaired = folder.leadsweep({"doctor", "--repair"});
+    INFO(repaired.out);
+    CHECK(repaired.code == 0);
+    CHECK(says(repaired.out, {"2 open attempts are closed", "nothing is wrong"}));
+    folder.environment["LEADSWEEP_FAKE_SECONDS"] = "0";
+    CHECK(folder.run().code == 0);
+    CHECK(folder.leadsweep({"doctor", "--quick"}).code == 0);
+    CHECK(jobs_in(folder, "finished") == 12);
+}

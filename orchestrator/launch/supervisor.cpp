@@ -89,6 +89,7 @@ Supervisor::Supervisor(SupervisorSettings settings, Spawner& spawner, Supervisor
     : settings_(std::move(settings)), spawner_(spawner), mail_(mail), failed_starts_(settings_.devices.size(), 0) {}
 
 void Supervisor::run() {
+    ::pthread_setname_np(::pthread_self(), "supervisor");
     try {
         serve();
     } catch (const std::exception& error) {

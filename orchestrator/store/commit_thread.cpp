@@ -68,6 +68,7 @@ std::size_t CommitThread::pending() const {
 }
 
 void CommitThread::serve() {
+    ::pthread_setname_np(::pthread_self(), "store");
     std::unique_lock lock(mutex_);
     while (true) {
         const bool has_work =
@@ -88,9 +89,6 @@ void CommitThread::serve() {
         try {
             outcomes = commit(batch);
             has_news_ = true;
-            for (const Change& change : batch)
-                if (const auto* after = std::get_if<AfterCommit>(&change)) after->step(store_);
-            write_snapshot_if_due();
         } catch (...) {
             failure = std::current_exception();
         }
@@ -98,6 +96,13 @@ void CommitThread::serve() {
         in_work_ = 0;
         failure_ = failure;
         for (auto& outcome : outcomes) outcomes_.push_back(std::move(outcome));
+        lock.unlock();
+        if (!failure) {
+            for (const Change& change : batch)
+                if (const auto* after = std::get_if<AfterCommit>(&change)) after->step(store_);
+            write_snapshot_if_due();
+        }
+        lock.lock();
     }
 }
 

@@ -46,15 +46,16 @@ StoreError::StoreError(std::string path, std::string sql, int code, int extended
       code_(code),
       extended_code_(extended_code) {}
 
-SQLite::Database Connection::open_database(const std::string& path, int flags) {
+SQLite::Database Connection::open_database(const std::string& path, int flags, const std::string& vfs) {
     try {
-        return SQLite::Database(path, flags);
+        return SQLite::Database(path, flags, 0, vfs);
     } catch (const SQLite::Exception& error) {
         throw StoreError(path, "open", error.getErrorCode(), error.getExtendedErrorCode(), error.what());
     }
 }
 
-Connection::Connection(const std::string& path, int flags) : path_(path), database_(open_database(path, flags)) {
+Connection::Connection(const std::string& path, int flags, const std::string& vfs)
+    : path_(path), database_(open_database(path, flags, vfs)) {
     execute("PRAGMA busy_timeout = 10000; PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON");
 }
 

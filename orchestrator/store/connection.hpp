@@ -20,8 +20,8 @@ inline constexpr int kApplicationId = 0x4C535750;  ///< "LSWP"
 
 class Connection {
 public:
-    /// `flags` as of sqlite3_open_v2. Throws StoreError.
-    Connection(const std::string& path, int flags);
+    /// `flags` and `vfs` as of sqlite3_open_v2; "": SQLite's own choice. Throws StoreError.
+    Connection(const std::string& path, int flags, const std::string& vfs = "");
 
     SQLite::Database& database() { return database_; }
     const std::string& path() const { return path_; }
@@ -123,7 +123,7 @@ private:
             s.bind(i);
     }
 
-    static SQLite::Database open_database(const std::string& path, int flags);
+    static SQLite::Database open_database(const std::string& path, int flags, const std::string& vfs);
 
     std::string path_;
     SQLite::Database database_;

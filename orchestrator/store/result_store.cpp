@@ -213,10 +213,17 @@ void ResultStore::write_copy(const std::string& path) {
 std::string utc_now() {
     using namespace std::chrono;
     const auto now = floor<milliseconds>(system_clock::now());
-    const std::time_t seconds = system_clock::to_time_t(floor<std::chrono::seconds>(now));
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", parts, now.time_since_epoch().count() % 1000);
+    const auto second = floor<seconds>(now);
+    // Thousands of rows are written in one second, and formatting a date takes longer than a row.
+    thread_local std::time_t shown_second = -1;
+    thread_local std::string shown;
+    if (const std::time_t wanted = system_clock::to_time_t(second); wanted != shown_second) {
+        std::tm parts{};
+        gmtime_r(&wanted, &parts);
+        shown = fmt::format("{:%Y-%m-%dT%H:%M:%S}", parts);
+        shown_second = wanted;
+    }
+    return fmt::format("{}.{:03}Z", shown, (now - second).count());
 }
 
 }  // namespace leadsweep

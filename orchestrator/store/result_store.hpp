@@ -101,7 +101,9 @@ enum class OpenMode {
 
 struct StoreOptions {
     OpenMode mode = OpenMode::kCreate;
-    std::optional<bool> is_on_network;  ///< nothing: ask the file system
+    std::optional<bool> is_on_network = {};  ///< nothing: ask the file system
+    std::optional<bool> has_locks = {};      ///< nothing: try one
+    std::string vfs = {};                    ///< of SQLite; "": its own choice
 };
 
 class ResultStore {

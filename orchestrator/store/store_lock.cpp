@@ -37,30 +37,39 @@ std::string read_holder(int descriptor) {
     return text.empty() ? "an unknown process" : text;
 }
 
+constexpr std::chrono::milliseconds kLeaseInterval{1000};
+
+/// Errors of a lock that say "not here" and not "somebody else has it".
+bool says_no_locks(int error) {
+    return error == ENOLCK || error == EOPNOTSUPP || error == ENOSYS || error == EINVAL;
+}
+
 }  // namespace
 
-StoreLock::StoreLock(const std::string& database_path) {
+StoreLock::StoreLock(const std::string& database_path, std::optional<bool> has_locks) {
     const std::string path = database_path + ".lock";
     descriptor_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (descriptor_ < 0) throw FileError(path, errno, "open");
     struct flock lock = whole_file();
-    if (fcntl(descriptor_, F_OFD_SETLK, &lock) != 0) {
-        const int error = errno;
-        const std::string holder = read_holder(descriptor_);
-        close(descriptor_);
-        if (error == EAGAIN || error == EACCES)
-            throw InputError(
-                fmt::format("{}: in use by another leadsweep ({}); wait for it or stop it, or name another "
-                            "database with --db",
-                            database_path, holder));
-        throw FileError(path, error, "lock (the file system gives no locks; put the database elsewhere with --db)");
-    }
-    const std::string self = describe_self() + "\n";
-    if (ftruncate(descriptor_, 0) != 0 || pwrite(descriptor_, self.data(), self.size(), 0) < 0) {
-        const int error = errno;
+    int error = has_locks.value_or(true) ? 0 : ENOLCK;
+    if (error == 0 && fcntl(descriptor_, F_OFD_SETLK, &lock) != 0) error = errno;
+    const std::string self = describe_self();
+    if (error == 0 && (ftruncate(descriptor_, 0) != 0 || pwrite(descriptor_, self.data(), self.size(), 0) < 0)) {
+        error = errno;
         close(descriptor_);
         throw FileError(path, error, "write");
     }
+    if (error == 0) return;
+    const std::string holder = read_holder(descriptor_);
+    close(descriptor_);
+    descriptor_ = -1;
+    if (error == EAGAIN || error == EACCES)
+        throw InputError(
+            fmt::format("{}: in use by another leadsweep ({}); wait for it or stop it, or name another "
+                        "database with --db",
+                        database_path, holder));
+    if (!says_no_locks(error)) throw FileError(path, error, "lock");
+    lease_ = std::make_unique<StoreLease>(database_path, self, kLeaseInterval);
 }
 
 StoreLock::~StoreLock() {
@@ -73,9 +82,10 @@ std::optional<std::string> StoreLock::holder_of(const std::string& database_path
     if (descriptor < 0) return std::nullopt;
     struct flock lock = whole_file();
     std::optional<std::string> holder;
-    if (fcntl(descriptor, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK) holder = read_holder(descriptor);
+    const bool has_locks = fcntl(descriptor, F_OFD_GETLK, &lock) == 0;
+    if (has_locks && lock.l_type != F_UNLCK) holder = read_holder(descriptor);
     close(descriptor);
-    return holder;
+    return holder ? holder : StoreLease::holder_of(database_path, kLeaseInterval);
 }
 
 }  // namespace leadsweep

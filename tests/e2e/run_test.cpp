@@ -216,7 +216,7 @@ TEST_CASE("A full disk ends a sweep with a clear error, nothing half written, an
     folder.write(std::string(std::size_t{4} << 20U, 'x'), "disk/filler");
     const Outcome outcome = sweep.wait();
     INFO(outcome.err);
-    CHECK(outcome.code == 4);
+    CHECK(outcome.code == 3);
     CHECK(says(outcome.err, {folder.path("disk/results.sqlite"), "the disk is full: free some space and start again"}));
     CHECK(all_processes_end(5));
 

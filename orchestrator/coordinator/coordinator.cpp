@@ -16,10 +16,6 @@ constexpr auto kReceiveTimeout = std::chrono::milliseconds(20);
 constexpr double kBeatInterval_s = 0.5;
 constexpr double kTickInterval_s = 0.2;
 
-double now_s() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 std::uint32_t rank_of(WorkerId worker) {
     return static_cast<std::uint32_t>(worker.value >> 32U);
 }
@@ -86,7 +82,9 @@ void Coordinator::serve() {
     double next_beat = 0;
     double next_tick = 0;
     while (!is_over()) {
-        for (Received& received : transport_.receive(kReceiveTimeout)) on_message(received.rank, received.message);
+        auto messages = transport_.receive(kReceiveTimeout);
+        clock_.turn();
+        for (Received& received : messages) on_message(received.rank, received.message);
         for (const CommitOutcome& outcome : commits_.take_outcomes()) on_committed(outcome);
         const double now = now_s();
         if (now >= next_beat) {
@@ -128,7 +126,7 @@ int Coordinator::exit_code() const {
 
 void Coordinator::on_message(std::uint32_t rank, FromSupervisor& message) {
     Supervisor& supervisor = supervisors_.at(rank);
-    if (supervisor.is_lost) return;
+    if (supervisor.is_lost) return on_lost_supervisor_heard(rank, message);
     supervisor.last_heard_s = now_s();
     if (const auto* ready = std::get_if<SupervisorReady>(&message)) {
         supervisor.node = ready->node;
@@ -146,12 +144,12 @@ void Coordinator::on_message(std::uint32_t rank, FromSupervisor& message) {
         workers_.erase(lost->worker);
     } else if (const auto* failed = std::get_if<SupervisorFailed>(&message)) {
         on_supervisor_gone(rank, failed->message);
+        supervisor.is_asked_to_reset = true;  // it has ended: in vain
     }
 }
 
 void Coordinator::on_worker_ready(std::uint32_t rank, const WorkerReady& ready) {
     Supervisor& supervisor = supervisors_.at(rank);
-    ++supervisor.workers_seen;
     workers_[ready.worker] = {supervisor.node, ready.hello.device, ready.log_path, 0};
     scheduler_.on_worker_ready(ready.worker, rank, supervisor.node, now_s());
 }
@@ -193,10 +191,23 @@ void Coordinator::on_worker_message(const FromWorkerOf& fact) {
     if (note != workers_.end() && fact.log_length > 0) note->second.log_offset = fact.log_length;
 }
 
+/// Whatever a lost supervisor says is of attempts that were given to others; it may come back with fresh workers.
+void Coordinator::on_lost_supervisor_heard(std::uint32_t rank, const FromSupervisor& message) {
+    Supervisor& supervisor = supervisors_.at(rank);
+    const auto* ready = std::get_if<SupervisorReady>(&message);
+    if (ready && ready->registration == supervisor.registration) {
+        supervisor = {ready->node, ready->device_slots, now_s(), false, false, supervisor.registration};
+        view_.say(fmt::format("rank {} on {} is back", rank, supervisor.node));
+    } else if (!supervisor.is_asked_to_reset) {
+        supervisor.is_asked_to_reset = true;
+        transport_.remember(rank);
+        transport_.send(rank, ResetSupervisor{supervisor.registration});
+    }
+}
+
 void Coordinator::on_supervisor_gone(std::uint32_t rank, const std::string& why) {
     Supervisor& supervisor = supervisors_.at(rank);
-    supervisor.is_lost = true;
-    transport_.send(rank, StopSupervisor{true});
+    supervisor = {supervisor.node, -1, 0, true, false, supervisor.registration + 1};
     transport_.forget(rank);
     view_.say(fmt::format("rank {}{} is lost: {}; its attempts are queued again", rank,
                           supervisor.node.empty() ? "" : " on " + supervisor.node, why));
@@ -219,10 +230,12 @@ void Coordinator::check_supervisors() {
         // Rank 0's supervisor is a thread of this process: it cannot be lost alone.
         if (rank > 0 && now - supervisor.last_heard_s > limit)
             on_supervisor_gone(rank, fmt::format("nothing heard for {:.1f} s", now - supervisor.last_heard_s));
-        have_all_reported = have_all_reported && supervisor.slots >= 0 && supervisor.workers_seen >= supervisor.slots;
+        have_all_reported = have_all_reported && supervisor.slots >= 0;
         slots += std::max<std::int64_t>(0, supervisor.slots);
     }
-    if (is_capacity_known_ || !have_all_reported) return;
+    // All at once: a worker that was replaced in between is no capacity.
+    if (is_capacity_known_ || !have_all_reported || static_cast<std::int64_t>(scheduler_.worker_count()) < slots)
+        return;
     is_capacity_known_ = true;
     if (slots == 0) ended_early_ = "no rank has a device: look at `leadsweep-worker devices` on these nodes";
     scheduler_.on_capacity_known(now);

@@ -16,6 +16,7 @@
 #include "orchestrator/store/commit_thread.hpp"
 #include "orchestrator/store/result_store.hpp"
 #include "orchestrator/transport/transport.hpp"
+#include "shared/core/awake_clock.hpp"
 #include "shared/job/job_spec.hpp"
 #include "shared/job/key.hpp"
 
@@ -47,7 +48,7 @@ struct CoordinatorSettings {
     std::string work_folder;
     std::function<std::string(const JobSpec&)> label_of;  ///< for people: what sets a job apart from the others
     SchedulerSettings scheduling;
-    double supervisor_timeout_s = 3;
+    double supervisor_timeout_s = 2.5;
     double start_timeout_s = 120;  ///< for all supervisors to report
     double stop_timeout_s = 60;    ///< of an orderly end
     Incarnation incarnation;
@@ -67,9 +68,10 @@ private:
     struct Supervisor {
         std::string node;
         std::int64_t slots = -1;  ///< -1: has not reported yet
-        std::int64_t workers_seen = 0;
         double last_heard_s = 0;
         bool is_lost = false;
+        bool is_asked_to_reset = false;  ///< lost, but heard again
+        std::uint32_t registration = 0;  ///< what its SupervisorReady must say
     };
     struct WorkerNote {
         std::string node;
@@ -90,6 +92,7 @@ private:
     void on_message(std::uint32_t rank, FromSupervisor& message);
     void on_worker_message(const FromWorkerOf& fact);
     void on_worker_ready(std::uint32_t rank, const WorkerReady& ready);
+    void on_lost_supervisor_heard(std::uint32_t rank, const FromSupervisor& message);
     void on_supervisor_gone(std::uint32_t rank, const std::string& why);
     void on_committed(const CommitOutcome& outcome);
     void check_supervisors();
@@ -111,6 +114,7 @@ private:
     std::string newest_checkpoint_folder(const std::string& key) const;
     bool is_over() const;
     int exit_code() const;
+    double now_s() const { return clock_.now_s(); }
 
     std::vector<RunJob> jobs_;
     std::vector<RunPack> packs_;
@@ -127,6 +131,7 @@ private:
     std::unordered_map<AttemptId, AttemptNote> attempts_;
     std::unordered_multimap<std::string, JobIndex> untrained_;  ///< jobs without trained weights, by train_key
     SweepProgress progress_;
+    AwakeClock clock_;
     int interruptions_seen_ = 0;
     double started_s_ = 0;
     double drain_deadline_s_ = 0;

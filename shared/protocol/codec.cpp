@@ -85,13 +85,17 @@ template <Is<StopSupervisor> M>
 auto fields(M& m) {
     return std::tie(m.is_now);
 }
+template <Is<ResetSupervisor> M>
+auto fields(M& m) {
+    return std::tie(m.registration);
+}
 template <Is<CoordinatorBeat> M>
 auto fields(M& m) {
     return std::tie(m.incarnation);
 }
 template <Is<SupervisorReady> M>
 auto fields(M& m) {
-    return std::tie(m.node, m.pid, m.device_slots);
+    return std::tie(m.node, m.pid, m.device_slots, m.registration);
 }
 template <Is<SupervisorBeat> M>
 auto fields(M&) {

@@ -16,7 +16,7 @@
 
 namespace leadsweep {
 
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 inline constexpr std::size_t kMaxMessageBytes = std::size_t{1} << 20U;
 
 /// What a worker computes on. A CPU device is `threads` pinned cores.
@@ -148,17 +148,22 @@ struct ReplaceWorker {
 struct StopSupervisor {
     bool is_now = false;
 };
+/// Said to a supervisor that was declared lost and is heard again: kill all workers, then register anew.
+struct ResetSupervisor {
+    std::uint32_t registration = 0;  ///< to be repeated in SupervisorReady
+};
 /// The coordinator is alive.
 struct CoordinatorBeat {
     Incarnation incarnation;
 };
 
-using ToSupervisor = std::variant<ToWorkerOf, ReplaceWorker, StopSupervisor, CoordinatorBeat>;
+using ToSupervisor = std::variant<ToWorkerOf, ReplaceWorker, StopSupervisor, CoordinatorBeat, ResetSupervisor>;
 
 struct SupervisorReady {
     std::string node;  ///< host name: supervisors of one node share its scratch folder
     std::int64_t pid = 0;
     std::int64_t device_slots = 0;
+    std::uint32_t registration = 0;  ///< of the ResetSupervisor that this answers; 0 at the start
 };
 struct SupervisorBeat {};
 /// A worker is up and has said Hello. Ids are made by the supervisor: rank * 2^32 + counter.

@@ -1,4 +1,5 @@
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -29,7 +30,7 @@ struct RunOptions {
     int workers = 0;
     bool is_quiet = false;
     SchedulerSettings scheduling;
-    double supervisor_timeout_s = 3;
+    double supervisor_timeout_s = 2.5;
 };
 
 /// The supervisor of this rank on a thread of its own.
@@ -40,7 +41,7 @@ public:
               supervisor_.run();
               is_over_ = true;
           }) {}
-    ~SupervisorThread() { thread_.join(); }
+    ~SupervisorThread() { thread_.join(); }  // ends when told to, or when it hears nothing
     SupervisorThread(const SupervisorThread&) = delete;
     SupervisorThread& operator=(const SupervisorThread&) = delete;
     bool is_over() const { return is_over_; }
@@ -153,10 +154,17 @@ int run_as_rank(const RunOptions& options) {
         return std::make_unique<SupervisorThread>(supervisor_settings(options, places, devices, rank), spawner, mail);
     };
     if (rank > 0) {
+        std::signal(SIGUSR1, SIG_IGN);  // interruptions are rank 0's business; mpirun tells all ranks
         const auto supervisor = start_supervisor();
-        world->relay(mail, [&] { return supervisor->is_over(); });
+        try {
+            world->relay(mail, [&] { return supervisor->is_over(); });
+        } catch (...) {
+            mail.to_supervisor.push(StopSupervisor{true});
+            throw;
+        }
         return kExitDone;
     }
+    mark_rank_zero();
     if (world && world->size() > 1 && !std::getenv(kExitFileVariable))
         log::warning(
             "under plain mpirun a dead rank ends all ranks; nothing is lost, and the same command goes on. "
@@ -225,6 +233,14 @@ void add_run_command(CLI::App& app, int& exit_code) {
     command->add_option("--hung-after", options->scheduling.phase_timeout_s, "seconds without progress")
         ->capture_default_str();
     command
+        ->add_option("--worker-timeout", options->scheduling.beat_timeout_s,
+                     "seconds without a sign of life after which a worker is replaced")
+        ->capture_default_str();
+    command
+        ->add_option("--stop-grace", options->scheduling.stop_grace_s,
+                     "seconds that a worker has to stop before it is killed")
+        ->capture_default_str();
+    command
         ->add_option("--rank-timeout", options->supervisor_timeout_s, "seconds of silence after which a rank is lost")
         ->capture_default_str();
     command
@@ -239,8 +255,8 @@ void add_run_command(CLI::App& app, int& exit_code) {
     command->callback([options, &exit_code] {
         try {
             exit_code = run(*options);
-        } catch (const InputError&) {
-            leave_exit_code(kExitBadInput);
+        } catch (const Error& error) {
+            leave_exit_code(error.exit_code());
             throw;
         } catch (...) {
             leave_exit_code(kExitInternal);

@@ -110,6 +110,23 @@ TEST_CASE("Killed workers cost their attempts only") {
     CHECK(all_processes_end(5));
 }
 
+TEST_CASE("A killed spawner interrupts a sweep, and the same command goes on") {
+    SweepFolder folder;
+    write_slow_sweep(folder);
+    folder.environment["LEADSWEEP_FAKE_DEVICES"] = "1";
+    Process sweep(folder.run_command(), folder.environment, folder.path("run"));
+    REQUIRE(wait_until(20, [&] { return !processes_below(sweep.pid(), "fake_worker").empty(); }));
+    for (const pid_t spawner : processes_below(sweep.pid(), "leadsweep")) ::kill(spawner, SIGKILL);
+    const Outcome outcome = sweep.wait(20);
+    INFO(outcome.err);
+    CHECK(outcome.code == 3);
+    CHECK(says(outcome.err, {"the spawner process", "gone", "no supervisor is left"}));
+    CHECK(all_processes_end(5));
+    CHECK(folder.count("SELECT count(*) FROM jobs WHERE state = 'invalid'") == 0);
+    CHECK(folder.run().code == 0);
+    require_complete(folder, 30);
+}
+
 TEST_CASE("After leadsweep is killed the same command goes on, and finished jobs are not run again") {
     SweepFolder folder;
     write_slow_sweep(folder);
@@ -216,7 +233,7 @@ TEST_CASE("A full disk ends a sweep with a clear error, nothing half written, an
     folder.write(std::string(std::size_t{4} << 20U, 'x'), "disk/filler");
     const Outcome outcome = sweep.wait();
     INFO(outcome.err);
-    CHECK(outcome.code == 4);
+    CHECK(outcome.code == 3);
     CHECK(says(outcome.err, {folder.path("disk/results.sqlite"), "the disk is full: free some space and start again"}));
     CHECK(all_processes_end(5));
 

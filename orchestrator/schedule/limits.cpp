@@ -9,7 +9,6 @@ void Scheduler::set_deadline(double at, double now) {
     now_ = now;
     deadline_ = at;
     release_held();
-    mark_all_idle();
 }
 
 /// A job that starts now would neither end nor leave a checkpoint before the deadline.
@@ -31,6 +30,7 @@ void Scheduler::hold(JobIndex job) {
 void Scheduler::release_held() {
     is_held_for_capacity_ = false;
     for (const JobIndex job : std::exchange(held_, {})) enqueue(job);
+    mark_all_idle();
 }
 
 bool Scheduler::fits_somewhere(JobIndex job, int largest_node) const {

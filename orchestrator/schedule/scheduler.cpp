@@ -97,30 +97,6 @@ void Scheduler::count_waiting(JobIndex index, int sign) {
     packs_.count_waiting(job.pack, sign, device_seconds(index));
 }
 
-bool Scheduler::cancel(JobIndex job, double now) {
-    now_ = now;
-    if (states_[job] == JobState::kWaiting) {
-        set_state(job, JobState::kCancelled);
-        actions_.push_back(JobEnded{job, JobState::kCancelled, "it was cancelled"});
-        return true;
-    }
-    if (states_[job] != JobState::kRunning) return false;
-    for (auto& [attempt, work] : attempts_)
-        if (work.job == job && !work.has_ended)
-            stop_work(attempt, work, FailureClass::kCancelled, "it was cancelled", settings_.stop_grace_s, now);
-    return true;
-}
-
-bool Scheduler::retry(JobIndex job, double now) {
-    now_ = now;
-    const JobState state = states_[job];
-    if (!is_terminal(state) || state == JobState::kFinished) return false;
-    jobs_[job].attempts_used = 0;
-    notes_.erase(job);
-    set_state(job, JobState::kWaiting);
-    return true;
-}
-
 void Scheduler::drain(bool is_now, double now) {
     now_ = now;
     is_draining_ = true;

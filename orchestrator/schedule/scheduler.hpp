@@ -59,10 +59,6 @@ public:
     void drain(bool is_now, double now);
     /// The allocation ends then: what can neither end nor leave a checkpoint before is not started.
     void set_deadline(double at, double now);
-    /// False where the job is neither waiting nor running.
-    bool cancel(JobIndex job, double now);
-    /// Runs a job again that failed, was cancelled or is invalid; its attempts are forgiven. False for any other.
-    bool retry(JobIndex job, double now);
 
     /// Decides, and hands over what was decided since the last call.
     std::vector<Action> take_actions();
@@ -78,7 +74,12 @@ public:
     /// Workers that each device should have.
     int most_slots_per_device() const { return most_slots_; }
     std::size_t worker_count() const { return cluster_.worker_count(); }
-    /// Why the job is where it is, for people: one or two sentences.
+    // What people ask for while the sweep runs.
+    /// A waiting job is cancelled at once, a running one stopped first. False where it has ended.
+    bool cancel(JobIndex job, double now);
+    /// A job that ended without a result waits again, its attempts forgiven. False where there is nothing to retry.
+    bool retry(JobIndex job, double now);
+    /// Why the job is not running, or where it runs: a sentence or two.
     std::string why(JobIndex job, double now) const;
 
     /// Devices kept for the first gang that does not fit.

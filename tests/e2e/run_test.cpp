@@ -81,6 +81,16 @@ TEST_CASE("A sweep runs every job once, and a second run has nothing to do") {
     CHECK(all_processes_end(5));
 }
 
+TEST_CASE("Jobs that share a device run side by side on workers of their own") {
+    SweepFolder folder;
+    write_slow_sweep(folder);
+    folder.environment["LEADSWEEP_FAKE_DEVICES"] = "1";
+    CHECK(folder.run({"--set", "resources.slots_per_device=3"}).code == 0);
+    require_complete(folder, 30);
+    CHECK(folder.count("SELECT count(DISTINCT worker) FROM attempts") == 3);
+    CHECK(folder.count("SELECT count(DISTINCT device) FROM attempts") == 1);
+}
+
 TEST_CASE("A sweep that grows runs what is new only") {
     const SweepFolder folder;
     folder.write(fake_sweep(2));
@@ -115,7 +125,7 @@ TEST_CASE("A killed spawner interrupts a sweep, and the same command goes on") {
     write_slow_sweep(folder);
     folder.environment["LEADSWEEP_FAKE_DEVICES"] = "1";
     Process sweep(folder.run_command(), folder.environment, folder.path("run"));
-    REQUIRE(wait_until(20, [&] { return !processes_below(sweep.pid(), "fake_worker").empty(); }));
+    REQUIRE(have_run(folder, 1));
     for (const pid_t spawner : processes_below(sweep.pid(), "leadsweep")) ::kill(spawner, SIGKILL);
     const Outcome outcome = sweep.wait(20);
     INFO(outcome.err);

@@ -1,6 +1,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <thread>
@@ -31,6 +32,7 @@ struct RunOptions {
     bool is_quiet = false;
     SchedulerSettings scheduling;
     double supervisor_timeout_s = 2.5;
+    std::optional<double> time_left_s;
 };
 
 /// The supervisor of this rank on a thread of its own.
@@ -100,6 +102,14 @@ void say_what_is_planned(const Plan& plan, const PreparedRun& run) {
                                 : "");
 }
 
+/// Seconds until Slurm ends this allocation, where it says when that is.
+std::optional<double> time_left_of_allocation() {
+    const char* end = std::getenv("SLURM_JOB_END_TIME");
+    if (!end) return std::nullopt;
+    const double left = std::strtod(end, nullptr) - static_cast<double>(std::time(nullptr));
+    return left > 0 ? std::optional(left) : std::nullopt;
+}
+
 /// Rank 0: plans, then coordinates. `start_supervisor` is called once there is something to do.
 int coordinate(const RunOptions& options, const Places& places, Spawner& spawner, MpiWorld* world, SupervisorMail& mail,
                const std::string& device_kind,
@@ -127,6 +137,7 @@ int coordinate(const RunOptions& options, const Places& places, Spawner& spawner
         settings.work_folder = places.work;
         settings.scheduling = options.scheduling;
         settings.supervisor_timeout_s = options.supervisor_timeout_s;
+        settings.time_left_s = options.time_left_s ? options.time_left_s : time_left_of_allocation();
         try {
             Coordinator coordinator(plan, std::move(run.work), settings, store, *transport, *view);
             code = coordinator.run();
@@ -229,6 +240,14 @@ void add_run_command(CLI::App& app, int& exit_code) {
     command->add_option("--threads", options->threads, "cores of one CPU device")->capture_default_str();
     command->add_option("--workers", options->workers, "at most so many workers a rank [all devices]");
     command->add_option("--retry", options->retry, "run jobs again that failed before with this class, or `all`");
+    command
+        ->add_option(
+            "--time-left", options->time_left_s,
+            "time until this run must be over, as 90min or 8h: what cannot end is not started, what runs leaves a "
+            "checkpoint [what Slurm says of the job]")
+        ->transform(
+            CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}},
+                                  CLI::AsNumberWithUnit::CASE_INSENSITIVE, "TIME"));
     command->add_flag("--quiet", options->is_quiet, "no progress");
     command->add_option("--hung-after", options->scheduling.phase_timeout_s, "seconds without progress")
         ->capture_default_str();

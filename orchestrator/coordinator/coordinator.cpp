@@ -74,6 +74,7 @@ int Coordinator::run() {
     started_s_ = now_s();
     cpu_before_s_ = cpu_seconds_of(::pthread_self());
     for (Supervisor& supervisor : supervisors_) supervisor.last_heard_s = started_s_;
+    if (settings_.time_left_s) scheduler_.set_deadline(started_s_ + *settings_.time_left_s, started_s_);
     try {
         serve();
     } catch (...) {
@@ -152,21 +153,17 @@ bool Coordinator::is_over() const {
 }
 
 int Coordinator::exit_code() const {
-    if (scheduler_.left_for_next_allocation() > 0) {
-        view_.say(fmt::format("{} jobs are left for another run: the same command goes on from here",
-                              scheduler_.left_for_next_allocation()));
-        return kExitInterrupted;
-    }
-    if (interruptions_seen_ > 0 && scheduler_.count(JobState::kFinished) + progress_.failed < work_.jobs.size()) {
-        view_.say(fmt::format("interrupted: {} of {} jobs are done; the same command goes on from here",
-                              progress_.finished, work_.jobs.size()));
-        return kExitInterrupted;
-    }
-    if (ended_early_) {
-        view_.say(*ended_early_);
-        return kExitInterrupted;
-    }
-    return progress_.finished == work_.jobs.size() ? kExitDone : kExitSomeFailed;
+    std::optional<std::string> why = ended_early_;
+    if (!why && drain_deadline_s_ > 0 && scheduler_.count(JobState::kFinished) + progress_.failed < work_.jobs.size())
+        why = fmt::format("interrupted: {} of {} jobs are done; the same command goes on from here", progress_.finished,
+                          work_.jobs.size());
+    if (const std::size_t left = scheduler_.left_for_next_allocation(); !why && left > 0)
+        why = fmt::format("{} jobs are left for another run: {}; the same command goes on from here", left,
+                          settings_.time_left_s ? "they cannot end before the time limit"
+                                                : "the nodes that are left cannot hold them");
+    if (!why) return progress_.finished == work_.jobs.size() ? kExitDone : kExitSomeFailed;
+    view_.say(*why);
+    return kExitInterrupted;
 }
 
 // ---- facts ----------------------------------------------------------------------------------------------------------
@@ -240,10 +237,19 @@ void Coordinator::on_worker_message(const FromWorkerOf& fact) {
 
 void Coordinator::check_interruption() {
     const int seen = interruption_.count();
-    if (seen == interruptions_seen_) return;
-    const bool is_now = seen > 1;
-    interruptions_seen_ = seen;
-    view_.say(is_now ? "stopping at once" : "stopping: checkpoints are written; once more stops at once");
+    if (seen != interruptions_seen_) {
+        interruptions_seen_ = seen;
+        stop_running(seen > 1,
+                     seen > 1 ? "stopping at once" : "stopping: checkpoints are written; once more stops at once");
+    } else if (settings_.time_left_s && drain_deadline_s_ == 0) {
+        const double left = *settings_.time_left_s - (now_s() - started_s_);
+        if (left <= std::min(settings_.stop_timeout_s, *settings_.time_left_s / 4))
+            stop_running(false, fmt::format("the time limit is {:.0f} s away: checkpoints are written", left));
+    }
+}
+
+void Coordinator::stop_running(bool is_now, const std::string& words) {
+    view_.say(words);
     scheduler_.drain(is_now, now_s());
     drain_deadline_s_ = now_s() + (is_now ? 5 : settings_.stop_timeout_s);
 }

@@ -57,8 +57,9 @@ struct CoordinatorSettings {
     std::string work_folder;
     SchedulerSettings scheduling;
     double supervisor_timeout_s = 2.5;
-    double start_timeout_s = 120;  ///< for all supervisors to report
-    double stop_timeout_s = 60;    ///< of an orderly end
+    double start_timeout_s = 120;       ///< for all supervisors to report
+    double stop_timeout_s = 60;         ///< of an orderly end
+    std::optional<double> time_left_s;  ///< until the allocation ends; what runs is stopped in good time before
     Incarnation incarnation;
 };
 
@@ -106,6 +107,7 @@ private:
     void on_committed(const CommitOutcome& outcome);
     void check_supervisors();
     void check_interruption();
+    void stop_running(bool is_now, const std::string& words);
     void carry_out(const StartAttempt& action);
     void carry_out(const StartPrepare& action);
     void carry_out(const StopAttempt& action);

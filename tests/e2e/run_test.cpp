@@ -120,6 +120,37 @@ TEST_CASE("Killed workers cost their attempts only") {
     CHECK(all_processes_end(5));
 }
 
+TEST_CASE("A run with a time limit starts what can end before it, and the next run goes on") {
+    SweepFolder folder;
+    write_slow_sweep(folder);
+    folder.environment["LEADSWEEP_FAKE_SECONDS"] = "0.4";
+    const Outcome too_short = folder.run({"--time-left", "3s"});
+    INFO(too_short.err);
+    CHECK(too_short.code == 3);
+    CHECK(says(too_short.err, {"30 jobs are left", "time limit"}));
+    CHECK(folder.count("SELECT count(*) FROM attempts") == 0);  // how long a job takes is not known yet
+
+    Process sweep(folder.run_command(), folder.environment, folder.path("run"));
+    REQUIRE(have_run(folder, 4));
+    sweep.signal(SIGINT);
+    REQUIRE(sweep.wait().code == 3);
+    const long before = folder.count("SELECT count(*) FROM jobs WHERE state = 'finished'");
+    const auto start = std::chrono::steady_clock::now();
+    const Outcome limited = folder.run({"--time-left", "3s"});
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    INFO(limited.err);
+    CHECK(limited.code == 3);
+    CHECK(seconds.count() < 4);
+    CHECK(folder.count("SELECT count(*) FROM jobs WHERE state = 'finished'") > before);
+    CHECK(folder.count("SELECT count(*) FROM jobs WHERE state = 'finished'") < 30);
+    CHECK(folder.count("SELECT count(*) FROM attempts WHERE outcome IS NULL") == 0);
+
+    folder.environment["LEADSWEEP_FAKE_SECONDS"] = "0";
+    CHECK(folder.run({"--time-left", "1h"}).code == 0);
+    require_complete(folder, 30);
+    CHECK(folder.run({"--time-left", "soon"}).code == 2);
+}
+
 TEST_CASE("A killed spawner interrupts a sweep, and the same command goes on") {
     SweepFolder folder;
     write_slow_sweep(folder);

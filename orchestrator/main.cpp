@@ -37,9 +37,9 @@ int main(int count, char** arguments) {
     } catch (const InputError& error) {
         for (const auto& problem : error.problems()) fmt::print(stderr, "leadsweep: {}\n", problem);
         return kExitBadInput;
-    } catch (const FileError& error) {
+    } catch (const Error& error) {
         fmt::print(stderr, "leadsweep: {}\n", error.what());
-        return kExitBadInput;
+        return error.exit_code();
     } catch (const std::exception& error) {
         fmt::print(stderr, "leadsweep: {}\n", error.what());
         return kExitInternal;

@@ -1,5 +1,7 @@
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <thread>
@@ -29,7 +31,8 @@ struct RunOptions {
     int workers = 0;
     bool is_quiet = false;
     SchedulerSettings scheduling;
-    double supervisor_timeout_s = 3;
+    double supervisor_timeout_s = 2.5;
+    std::optional<double> time_left_s;
 };
 
 /// The supervisor of this rank on a thread of its own.
@@ -40,7 +43,7 @@ public:
               supervisor_.run();
               is_over_ = true;
           }) {}
-    ~SupervisorThread() { thread_.join(); }
+    ~SupervisorThread() { thread_.join(); }  // ends when told to, or when it hears nothing
     SupervisorThread(const SupervisorThread&) = delete;
     SupervisorThread& operator=(const SupervisorThread&) = delete;
     bool is_over() const { return is_over_; }
@@ -99,6 +102,14 @@ void say_what_is_planned(const Plan& plan, const PreparedRun& run) {
                                 : "");
 }
 
+/// Seconds until Slurm ends this allocation, where it says when that is.
+std::optional<double> time_left_of_allocation() {
+    const char* end = std::getenv("SLURM_JOB_END_TIME");
+    if (!end) return std::nullopt;
+    const double left = std::strtod(end, nullptr) - static_cast<double>(std::time(nullptr));
+    return left > 0 ? std::optional(left) : std::nullopt;
+}
+
 /// Rank 0: plans, then coordinates. `start_supervisor` is called once there is something to do.
 int coordinate(const RunOptions& options, const Places& places, Spawner& spawner, MpiWorld* world, SupervisorMail& mail,
                const std::string& device_kind,
@@ -126,6 +137,7 @@ int coordinate(const RunOptions& options, const Places& places, Spawner& spawner
         settings.work_folder = places.work;
         settings.scheduling = options.scheduling;
         settings.supervisor_timeout_s = options.supervisor_timeout_s;
+        settings.time_left_s = options.time_left_s ? options.time_left_s : time_left_of_allocation();
         try {
             Coordinator coordinator(plan, std::move(run.work), settings, store, *transport, *view);
             code = coordinator.run();
@@ -153,10 +165,17 @@ int run_as_rank(const RunOptions& options) {
         return std::make_unique<SupervisorThread>(supervisor_settings(options, places, devices, rank), spawner, mail);
     };
     if (rank > 0) {
+        std::signal(SIGUSR1, SIG_IGN);  // interruptions are rank 0's business; mpirun tells all ranks
         const auto supervisor = start_supervisor();
-        world->relay(mail, [&] { return supervisor->is_over(); });
+        try {
+            world->relay(mail, [&] { return supervisor->is_over(); });
+        } catch (...) {
+            mail.to_supervisor.push(StopSupervisor{true});
+            throw;
+        }
         return kExitDone;
     }
+    mark_rank_zero();
     if (world && world->size() > 1 && !std::getenv(kExitFileVariable))
         log::warning(
             "under plain mpirun a dead rank ends all ranks; nothing is lost, and the same command goes on. "
@@ -221,8 +240,24 @@ void add_run_command(CLI::App& app, int& exit_code) {
     command->add_option("--threads", options->threads, "cores of one CPU device")->capture_default_str();
     command->add_option("--workers", options->workers, "at most so many workers a rank [all devices]");
     command->add_option("--retry", options->retry, "run jobs again that failed before with this class, or `all`");
+    command
+        ->add_option(
+            "--time-left", options->time_left_s,
+            "time until this run must be over, as 90min or 8h: what cannot end is not started, what runs leaves a "
+            "checkpoint [what Slurm says of the job]")
+        ->transform(
+            CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}},
+                                  CLI::AsNumberWithUnit::CASE_INSENSITIVE, "TIME"));
     command->add_flag("--quiet", options->is_quiet, "no progress");
     command->add_option("--hung-after", options->scheduling.phase_timeout_s, "seconds without progress")
+        ->capture_default_str();
+    command
+        ->add_option("--worker-timeout", options->scheduling.beat_timeout_s,
+                     "seconds without a sign of life after which a worker is replaced")
+        ->capture_default_str();
+    command
+        ->add_option("--stop-grace", options->scheduling.stop_grace_s,
+                     "seconds that a worker has to stop before it is killed")
         ->capture_default_str();
     command
         ->add_option("--rank-timeout", options->supervisor_timeout_s, "seconds of silence after which a rank is lost")
@@ -239,8 +274,8 @@ void add_run_command(CLI::App& app, int& exit_code) {
     command->callback([options, &exit_code] {
         try {
             exit_code = run(*options);
-        } catch (const InputError&) {
-            leave_exit_code(kExitBadInput);
+        } catch (const Error& error) {
+            leave_exit_code(error.exit_code());
             throw;
         } catch (...) {
             leave_exit_code(kExitInternal);

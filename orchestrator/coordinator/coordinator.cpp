@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/store/store_lock.hpp"
-#include "shared/core/clock.hpp"
 
 namespace leadsweep {
 namespace {
@@ -72,9 +71,10 @@ AttemptId Coordinator::next_attempt() {
 }
 
 int Coordinator::run() {
-    started_s_ = steady_now_s();
+    started_s_ = now_s();
     cpu_before_s_ = cpu_seconds_of(::pthread_self());
     for (Supervisor& supervisor : supervisors_) supervisor.last_heard_s = started_s_;
+    if (settings_.time_left_s) scheduler_.set_deadline(started_s_ + *settings_.time_left_s, started_s_);
     try {
         serve();
     } catch (...) {
@@ -111,9 +111,11 @@ void Coordinator::serve() {
     double next_tick = 0;
     double next_view = 0;
     while (!is_over()) {
-        for (Received& received : transport_.receive(kReceiveTimeout)) on_message(received.rank, received.message);
+        auto messages = transport_.receive(kReceiveTimeout);
+        clock_.turn();
+        for (Received& received : messages) on_message(received.rank, received.message);
         for (const CommitOutcome& outcome : commits_.take_outcomes()) on_committed(outcome);
-        const double now = steady_now_s();
+        const double now = now_s();
         if (now >= next_beat) {
             send_to_all(CoordinatorBeat{settings_.incarnation});
             next_beat = now + kBeatInterval_s;
@@ -147,37 +149,32 @@ void Coordinator::show_progress(double now) {
 
 bool Coordinator::is_over() const {
     if (commits_.pending() > 0) return false;
-    return scheduler_.is_done() || ended_early_ || (drain_deadline_s_ > 0 && steady_now_s() > drain_deadline_s_);
+    return scheduler_.is_done() || ended_early_ || (drain_deadline_s_ > 0 && now_s() > drain_deadline_s_);
 }
 
 int Coordinator::exit_code() const {
-    if (scheduler_.left_for_next_allocation() > 0) {
-        view_.say(fmt::format("{} jobs are left for another run: the same command goes on from here",
-                              scheduler_.left_for_next_allocation()));
-        return kExitInterrupted;
-    }
-    if (interruptions_seen_ > 0 && scheduler_.count(JobState::kFinished) + progress_.failed < work_.jobs.size()) {
-        view_.say(fmt::format("interrupted: {} of {} jobs are done; the same command goes on from here",
-                              progress_.finished, work_.jobs.size()));
-        return kExitInterrupted;
-    }
-    if (ended_early_) {
-        view_.say(*ended_early_);
-        return kExitInterrupted;
-    }
-    return progress_.finished == work_.jobs.size() ? kExitDone : kExitSomeFailed;
+    std::optional<std::string> why = ended_early_;
+    if (!why && drain_deadline_s_ > 0 && scheduler_.count(JobState::kFinished) + progress_.failed < work_.jobs.size())
+        why = fmt::format("interrupted: {} of {} jobs are done; the same command goes on from here", progress_.finished,
+                          work_.jobs.size());
+    if (const std::size_t left = scheduler_.left_for_next_allocation(); !why && left > 0)
+        why = fmt::format("{} jobs are left for another run: {}; the same command goes on from here", left,
+                          settings_.time_left_s ? "they cannot end before the time limit"
+                                                : "the nodes that are left cannot hold them");
+    if (!why) return progress_.finished == work_.jobs.size() ? kExitDone : kExitSomeFailed;
+    view_.say(*why);
+    return kExitInterrupted;
 }
 
 // ---- facts ----------------------------------------------------------------------------------------------------------
 
 void Coordinator::on_message(std::uint32_t rank, FromSupervisor& message) {
     Supervisor& supervisor = supervisors_.at(rank);
-    if (supervisor.is_lost) return;
-    supervisor.last_heard_s = steady_now_s();
+    if (supervisor.is_lost) return on_lost_supervisor_heard(rank, message);
+    supervisor.last_heard_s = now_s();
     if (const auto* ready = std::get_if<SupervisorReady>(&message)) {
         supervisor.node = ready->node;
-        supervisor.slots = ready->devices * scheduler_.most_slots_per_device();
-        transport_.send(rank, StartWorkers{scheduler_.most_slots_per_device()});
+        start_workers(rank, ready->devices);
     } else if (const auto* worker = std::get_if<WorkerReady>(&message)) {
         on_worker_ready(rank, *worker);
     } else if (const auto* fact = std::get_if<FromWorkerOf>(&message)) {
@@ -186,23 +183,23 @@ void Coordinator::on_message(std::uint32_t rank, FromSupervisor& message) {
         for (auto& [attempt, note] : attempts_)
             if (std::find(note.gang.begin(), note.gang.end(), lost->worker) != note.gang.end())
                 note.log_length = lost->log_length;
-        scheduler_.on_worker_lost(lost->worker, lost->failure, lost->message, steady_now_s());
+        scheduler_.on_worker_lost(lost->worker, lost->failure, lost->message, now_s());
         carry_out_decisions();
         workers_.erase(lost->worker);
     } else if (const auto* failed = std::get_if<SupervisorFailed>(&message)) {
         on_supervisor_gone(rank, failed->message);
+        supervisor.is_asked_to_reset = true;  // it has ended: in vain
     }
 }
 
 void Coordinator::on_worker_ready(std::uint32_t rank, const WorkerReady& ready) {
     Supervisor& supervisor = supervisors_.at(rank);
-    ++supervisor.workers_seen;
     workers_[ready.worker] = {supervisor.node, ready.hello.device, ready.log_path, 0};
-    scheduler_.on_worker_ready(ready.worker, rank, supervisor.node, ready.hello.device.uuid, steady_now_s());
+    scheduler_.on_worker_ready(ready.worker, rank, supervisor.node, ready.hello.device.uuid, now_s());
 }
 
 void Coordinator::on_worker_message(const FromWorkerOf& fact) {
-    const double now = steady_now_s();
+    const double now = now_s();
     const WorkerId worker = fact.worker;
     scheduler_.on_beat(worker, now);
     if (const auto* progress = std::get_if<Progress>(&fact.message)) {
@@ -238,61 +235,33 @@ void Coordinator::on_worker_message(const FromWorkerOf& fact) {
     if (note != workers_.end() && fact.log_length > 0) note->second.log_offset = fact.log_length;
 }
 
-void Coordinator::on_supervisor_gone(std::uint32_t rank, const std::string& why) {
-    Supervisor& supervisor = supervisors_.at(rank);
-    supervisor.is_lost = true;
-    transport_.send(rank, StopSupervisor{true});
-    transport_.forget(rank);
-    view_.say(fmt::format("rank {}{} is lost: {}; its attempts are queued again", rank,
-                          supervisor.node.empty() ? "" : " on " + supervisor.node, why));
-    commits_.submit([rank, why](ResultStore& store) {
-        store.record_event({"supervisor_lost", fmt::format("rank {}: {}", rank, why), {}, {}, ""});
-    });
-    scheduler_.on_supervisor_lost(rank, fmt::format("rank {} is lost: {}", rank, why), steady_now_s());
-    if (std::all_of(supervisors_.begin(), supervisors_.end(), [](const auto& s) { return s.is_lost; }))
-        ended_early_ = fmt::format("no supervisor is left: {}", why);
-}
-
-void Coordinator::check_supervisors() {
-    const double now = steady_now_s();
-    bool have_all_reported = true;
-    std::int64_t slots = 0;
-    for (std::uint32_t rank = 0; rank < supervisors_.size(); ++rank) {
-        Supervisor& supervisor = supervisors_[rank];
-        if (supervisor.is_lost) continue;
-        const double limit = supervisor.slots < 0 ? settings_.start_timeout_s : settings_.supervisor_timeout_s;
-        // Rank 0's supervisor is a thread of this process: it cannot be lost alone.
-        if (rank > 0 && now - supervisor.last_heard_s > limit)
-            on_supervisor_gone(rank, fmt::format("nothing heard for {:.1f} s", now - supervisor.last_heard_s));
-        have_all_reported = have_all_reported && supervisor.slots >= 0 && supervisor.workers_seen >= supervisor.slots;
-        slots += std::max<std::int64_t>(0, supervisor.slots);
-    }
-    // Workers that are being replaced at the moment are capacity too: wait until all are there at once.
-    if (is_capacity_known_ || !have_all_reported || static_cast<std::int64_t>(scheduler_.worker_count()) < slots)
-        return;
-    is_capacity_known_ = true;
-    if (slots == 0) ended_early_ = "no rank has a device: look at `leadsweep-worker devices` on these nodes";
-    scheduler_.on_capacity_known(now);
-}
-
 void Coordinator::check_interruption() {
     const int seen = interruption_.count();
-    if (seen == interruptions_seen_) return;
-    const bool is_now = seen > 1;
-    interruptions_seen_ = seen;
-    view_.say(is_now ? "stopping at once" : "stopping: checkpoints are written; once more stops at once");
-    scheduler_.drain(is_now, steady_now_s());
-    drain_deadline_s_ = steady_now_s() + (is_now ? 5 : settings_.stop_timeout_s);
+    if (seen != interruptions_seen_) {
+        interruptions_seen_ = seen;
+        stop_running(seen > 1,
+                     seen > 1 ? "stopping at once" : "stopping: checkpoints are written; once more stops at once");
+    } else if (settings_.time_left_s && drain_deadline_s_ == 0) {
+        const double left = *settings_.time_left_s - (now_s() - started_s_);
+        if (left <= std::min(settings_.stop_timeout_s, *settings_.time_left_s / 4))
+            stop_running(false, fmt::format("the time limit is {:.0f} s away: checkpoints are written", left));
+    }
+}
+
+void Coordinator::stop_running(bool is_now, const std::string& words) {
+    view_.say(words);
+    scheduler_.drain(is_now, now_s());
+    drain_deadline_s_ = now_s() + (is_now ? 5 : settings_.stop_timeout_s);
 }
 
 void Coordinator::on_committed(const CommitOutcome& outcome) {
     if (outcome.problem) {
         scheduler_.on_result_rejected(outcome.attempt, outcome.job_index, FailureClass::kCrashed, *outcome.problem,
-                                      steady_now_s());
+                                      now_s());
         return;
     }
     ++progress_.finished;
-    last_commit_s_ = steady_now_s();
+    last_commit_s_ = now_s();
     share_model(outcome);
 }
 

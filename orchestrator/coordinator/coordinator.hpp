@@ -18,6 +18,7 @@
 #include "orchestrator/store/commit_thread.hpp"
 #include "orchestrator/store/result_store.hpp"
 #include "orchestrator/transport/transport.hpp"
+#include "shared/core/awake_clock.hpp"
 #include "shared/core/digest.hpp"
 
 namespace leadsweep {
@@ -55,9 +56,10 @@ struct RunWork {
 struct CoordinatorSettings {
     std::string work_folder;
     SchedulerSettings scheduling;
-    double supervisor_timeout_s = 3;
-    double start_timeout_s = 120;  ///< for all supervisors to report
-    double stop_timeout_s = 60;    ///< of an orderly end
+    double supervisor_timeout_s = 2.5;
+    double start_timeout_s = 120;       ///< for all supervisors to report
+    double stop_timeout_s = 60;         ///< of an orderly end
+    std::optional<double> time_left_s;  ///< until the allocation ends; what runs is stopped in good time before
     Incarnation incarnation;
 };
 
@@ -74,9 +76,10 @@ private:
     struct Supervisor {
         std::string node;
         std::int64_t slots = -1;  ///< -1: has not reported yet
-        std::int64_t workers_seen = 0;
         double last_heard_s = 0;
         bool is_lost = false;
+        bool is_asked_to_reset = false;  ///< lost, but heard again
+        std::uint32_t registration = 0;  ///< what its SupervisorReady must say
     };
     struct WorkerNote {
         std::string node;
@@ -98,10 +101,13 @@ private:
     void on_message(std::uint32_t rank, FromSupervisor& message);
     void on_worker_message(const FromWorkerOf& fact);
     void on_worker_ready(std::uint32_t rank, const WorkerReady& ready);
+    void on_lost_supervisor_heard(std::uint32_t rank, const FromSupervisor& message);
+    void start_workers(std::uint32_t rank, std::int64_t devices);
     void on_supervisor_gone(std::uint32_t rank, const std::string& why);
     void on_committed(const CommitOutcome& outcome);
     void check_supervisors();
     void check_interruption();
+    void stop_running(bool is_now, const std::string& words);
     void carry_out(const StartAttempt& action);
     void carry_out(const StartPrepare& action);
     void carry_out(const StopAttempt& action);
@@ -133,6 +139,7 @@ private:
     std::string newest_checkpoint_folder(const std::string& key) const;
     bool is_over() const;
     int exit_code() const;
+    double now_s() const { return clock_.now_s(); }
 
     const Plan& plan_;
     RunWork work_;
@@ -150,6 +157,7 @@ private:
     std::map<WorkerId, WorkerNote> workers_;
     std::unordered_map<AttemptId, AttemptNote> attempts_;
     SweepProgress progress_;
+    AwakeClock clock_;
     int interruptions_seen_ = 0;
     double started_s_ = 0;
     double cpu_before_s_ = 0;   ///< processor time of this thread when the run began

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "orchestrator/coordinator/coordinator.hpp"
-#include "shared/core/clock.hpp"
 #include "shared/core/log.hpp"
 
 namespace leadsweep {
@@ -43,7 +42,7 @@ void Coordinator::carry_out(const StartAttempt& action) {
         assign.gang = {static_cast<int>(i), static_cast<int>(action.gang.size())};
         send_to_worker(action.gang[i], assign);
     }
-    const double now = steady_now_s();
+    const double now = now_s();
     if (first_start_s_ == 0) first_start_s_ = now;
     attempts_[action.attempt] = {action.job, action.gang, now, 0, "", "", {}};
 }
@@ -68,7 +67,7 @@ void Coordinator::carry_out(const AttemptEnded& action) {
     AttemptEnd end;
     if (found != attempts_.end()) {
         const AttemptNote& note = found->second;
-        end.seconds = steady_now_s() - note.started_s;
+        end.seconds = now_s() - note.started_s;
         const auto worker = workers_.find(note.gang.front());
         if (worker != workers_.end())
             end.log_length = std::max<std::int64_t>(0, note.log_length - worker->second.log_offset);

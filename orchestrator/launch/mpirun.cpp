@@ -1,27 +1,36 @@
 #include "orchestrator/launch/mpirun.hpp"
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <thread>
+#include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shared/core/descriptor.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/core/files.hpp"
 #include "shared/core/log.hpp"
+#include "shared/core/text.hpp"
 
 namespace leadsweep {
 namespace {
 
 constexpr auto kPoll = std::chrono::milliseconds(50);
-constexpr auto kOutliveGrace = std::chrono::seconds(10);
+constexpr auto kOutliveGrace = std::chrono::seconds(3);
+constexpr auto kEndGrace = std::chrono::seconds(3);
+constexpr auto kStartTimeout = std::chrono::seconds(120);  ///< a rank that dies early leaves the others waiting
 
 std::atomic<int> interrupts{0};
 
@@ -29,51 +38,140 @@ void on_interrupt(int) {
     interrupts.fetch_add(1, std::memory_order_relaxed);
 }
 
-pid_t start(const std::vector<std::string>& arguments) {
-    std::vector<std::string> copy = arguments;
-    std::vector<char*> pointers;
-    for (auto& text : copy) pointers.push_back(text.data());
-    pointers.push_back(nullptr);
-    const pid_t pid = ::fork();
-    if (pid < 0) throw FileError("mpirun", errno, "fork");
-    if (pid == 0) {
+std::string host_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+struct flock whole_file() {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    return lock;
+}
+
+std::string mark_path(const std::string& exit_file) {
+    return exit_file + ".rank0";
+}
+
+/// One start of mpirun and what came of it.
+class Launch {
+public:
+    Launch(const std::vector<std::string>& command, std::string exit_file) : exit_file_(std::move(exit_file)) {
+        std::filesystem::remove(exit_file_);
+        std::filesystem::remove(mark_path(exit_file_));
+        start(command);
+    }
+    ~Launch() {
+        std::filesystem::remove(exit_file_);
+        std::filesystem::remove(mark_path(exit_file_));
+    }
+    Launch(const Launch&) = delete;
+    Launch& operator=(const Launch&) = delete;
+
+    /// What rank 0 said at its end; nothing if it died.
+    std::optional<int> wait() {
+        std::optional<Clock::time_point> rank_zero_ended;
+        while (true) {
+            look_for_end_of_mpirun();
+            forward_interrupts();
+            const bool is_rank_zero_over = std::filesystem::exists(exit_file_) || has_rank_zero_died();
+            if (is_rank_zero_over && !rank_zero_ended) rank_zero_ended = Clock::now();
+            if (!rank_zero_ended && !has_lived_ && Clock::now() - started_ > kStartTimeout) {
+                log::error("the ranks did not come together within {} s", kStartTimeout.count());
+                rank_zero_ended = Clock::now();
+            }
+            if (has_ended_ && (rank_zero_ended || !is_rank_zero_alive())) return code();
+            if (rank_zero_ended) end_mpirun(Clock::now() - *rank_zero_ended);
+            std::this_thread::sleep_for(kPoll);
+        }
+    }
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    void start(std::vector<std::string> command) {
+        std::vector<char*> pointers;
+        for (auto& text : command) pointers.push_back(text.data());
+        pointers.push_back(nullptr);
+        pid_ = ::fork();
+        if (pid_ < 0) throw FileError("mpirun", errno, "fork");
+        if (pid_ != 0) return;
         ::setsid();  // a terminal's interrupt must come by way of this process
+        ::prctl(PR_SET_PDEATHSIG, SIGTERM);
         ::execvp(pointers[0], pointers.data());
         ::_exit(127);
     }
-    return pid;
-}
 
-std::optional<int> code_in(const std::string& path) {
-    if (!std::filesystem::exists(path)) return std::nullopt;
-    return std::stoi(read_file(path));
-}
-
-/// Runs mpirun once. Nothing if rank 0 left no exit code.
-std::optional<int> run_once(const std::vector<std::string>& command, const std::string& exit_file) {
-    std::filesystem::remove(exit_file);
-    const pid_t pid = start(command);
-    int forwarded = 0;
-    std::optional<std::chrono::steady_clock::time_point> deadline;
-    while (true) {
+    void look_for_end_of_mpirun() {
         int status = 0;
-        if (::waitpid(pid, &status, WNOHANG) == pid) {
-            if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-                throw Error("mpirun cannot be started: install Open MPI, or run without --ranks");
-            return code_in(exit_file);
-        }
-        for (; forwarded < interrupts.load(); ++forwarded) ::kill(pid, SIGUSR1);
-        const auto now = std::chrono::steady_clock::now();
-        if (!deadline && std::filesystem::exists(exit_file)) deadline = now + kOutliveGrace;
-        if (deadline && now > *deadline) {
-            log::warning("mpirun outlives rank 0: ending it");
-            ::kill(-pid, SIGKILL);
-        }
-        std::this_thread::sleep_for(kPoll);
+        if (has_ended_ || ::waitpid(pid_, &status, WNOHANG) != pid_) return;
+        has_ended_ = true;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+            throw Error("mpirun cannot be started: install Open MPI, or run without --ranks");
+        if (is_rank_zero_alive()) log::warning("mpirun is gone, rank 0 goes on");
     }
-}
+
+    void forward_interrupts() {
+        for (; forwarded_ < interrupts.load(); ++forwarded_) {
+            const pid_t receiver = has_ended_ ? rank_zero_ : pid_;
+            if (receiver > 0) ::kill(receiver, SIGUSR1);
+        }
+    }
+
+    bool is_rank_zero_alive() {
+        const UniqueDescriptor file(::open(mark_path(exit_file_).c_str(), O_RDWR | O_CLOEXEC));
+        if (!file.is_open()) return false;
+        struct flock lock = whole_file();
+        if (::fcntl(file.get(), F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return false;
+        const auto words = split(read_file(mark_path(exit_file_)), ' ');
+        if (words.size() == 2 && words[1] == host_name()) rank_zero_ = std::atoi(words[0].c_str());
+        has_lived_ = true;
+        return true;
+    }
+
+    /// It lived, and neither lives nor has said how it ended.
+    bool has_rank_zero_died() { return !is_rank_zero_alive() && has_lived_ && !std::filesystem::exists(exit_file_); }
+
+    /// SIGTERM makes mpirun end its ranks on all nodes; one that hangs is killed.
+    void end_mpirun(Clock::duration since) {
+        if (has_ended_ || (std::filesystem::exists(exit_file_) && since < kOutliveGrace)) return;
+        if (!is_told_to_end_) ::kill(pid_, SIGTERM);
+        if (!std::exchange(is_told_to_end_, true)) told_to_end_ = Clock::now();
+        if (Clock::now() - told_to_end_ > kEndGrace) ::kill(pid_, SIGKILL);
+    }
+
+    std::optional<int> code() const {
+        if (!std::filesystem::exists(exit_file_)) return std::nullopt;
+        return std::stoi(read_file(exit_file_));
+    }
+
+    std::string exit_file_;
+    pid_t pid_ = 0;
+    pid_t rank_zero_ = 0;  ///< where it lives on this host
+    int forwarded_ = 0;
+    bool has_ended_ = false;
+    bool has_lived_ = false;
+    bool is_told_to_end_ = false;
+    Clock::time_point started_ = Clock::now();
+    Clock::time_point told_to_end_;
+};
 
 }  // namespace
+
+void mark_rank_zero() {
+    const char* exit_file = std::getenv(kExitFileVariable);
+    if (!exit_file) return;
+    const std::string path = mark_path(exit_file);
+    static UniqueDescriptor file;  // to the end of the process: after the exit code is written
+    file = UniqueDescriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!file.is_open()) throw FileError(path, errno, "open");
+    const std::string self = fmt::format("{} {}", ::getpid(), host_name());
+    struct flock lock = whole_file();
+    // Without locks or room only the sight of rank 0's death is missed: silence tells of it later.
+    if (::pwrite(file.get(), self.data(), self.size(), 0) < 0 || ::fcntl(file.get(), F_OFD_SETLK, &lock) != 0)
+        log::warning("{}: {}; the death of rank 0 will be seen late", path, std::strerror(errno));
+}
 
 int run_under_mpirun(int ranks, const std::vector<std::string>& arguments, const std::string& exit_file,
                      int relaunches) {
@@ -83,9 +181,7 @@ int run_under_mpirun(int ranks, const std::vector<std::string>& arguments, const
     std::vector<std::string> command{"mpirun", "--oversubscribe", "--enable-recovery", "-n", std::to_string(ranks)};
     command.insert(command.end(), arguments.begin(), arguments.end());
     for (int launch = 0; launch <= relaunches; ++launch) {
-        const auto code = run_once(command, exit_file);
-        std::filesystem::remove(exit_file);
-        if (code) return *code;
+        if (const auto code = Launch(command, exit_file).wait()) return *code;
         if (interrupts > 0) return kExitInterrupted;
         log::warning("rank 0 died{}", launch < relaunches ? ": starting again from the database" : " once too often");
     }

@@ -2,10 +2,12 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <set>
+#include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -24,6 +26,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMaxRequestBytes = std::size_t{64} << 10U;
+constexpr timeval kAnswerTimeout{10, 0};
+constexpr auto kEndTimeout = std::chrono::seconds(2);
 constexpr int kChildCommands = 3;
 constexpr int kChildFacts = 4;
 
@@ -180,7 +184,7 @@ private:
             auto environment = child_environment(request.at("environment"));
             const auto path = request.at("output").get<std::string>();
             const UniqueDescriptor output(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-            if (!output.is_open()) throw FileError(path, errno, "open the log");
+            if (!output.is_open()) throw FileError(path, errno, "open");
             const bool has_pipes = request.at("pipes").get<bool>();
             Pipe commands;
             Pipe facts;
@@ -252,28 +256,47 @@ Spawner::Spawner() {
     ::close(requests[1]);
     ::close(exits[1]);
     requests_ = UniqueDescriptor(requests[0]);
+    ::setsockopt(requests[0], SOL_SOCKET, SO_RCVTIMEO, &kAnswerTimeout, sizeof kAnswerTimeout);
+    ::setsockopt(requests[0], SOL_SOCKET, SO_SNDTIMEO, &kAnswerTimeout, sizeof kAnswerTimeout);
     exits_ = UniqueDescriptor(exits[0]);
     ::fcntl(exits_.get(), F_SETFL, O_NONBLOCK);
 }
 
 Spawner::~Spawner() {
     requests_.reset();
-    ::waitpid(pid_, nullptr, 0);
+    const auto deadline = std::chrono::steady_clock::now() + kEndTimeout;
+    while (::waitpid(pid_, nullptr, WNOHANG) == 0) {
+        // Its children are killed by PR_SET_PDEATHSIG.
+        if (std::chrono::steady_clock::now() > deadline) ::kill(pid_, SIGKILL);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+}
+
+std::string Spawner::ask(const std::string& request, std::vector<UniqueDescriptor>& descriptors) {
+    const std::lock_guard lock(mutex_);
+    std::string answer;
+    try {
+        if (!is_deaf_) {
+            send_message(requests_.get(), request, {});
+            answer = receive_message(requests_.get(), descriptors);
+        }
+    } catch (const FileError&) {
+        // Said below.
+    }
+    if (!answer.empty()) return answer;
+    is_deaf_ = true;
+    throw Error(
+        fmt::format("the spawner process {} is gone or does not answer: no child can be started any more", pid_));
 }
 
 Child Spawner::spawn(const SpawnRequest& request) {
-    const std::lock_guard lock(mutex_);
-    send_message(requests_.get(),
-                 Json{{"arguments", request.arguments},
-                      {"environment", request.environment},
-                      {"output", request.output_path},
-                      {"pipes", request.has_pipes}}
-                     .dump(),
-                 {});
     std::vector<UniqueDescriptor> ends;
-    const std::string text = receive_message(requests_.get(), ends);
-    if (text.empty()) throw Error("the spawner process is gone: no child can be started any more");
-    const Json reply = Json::parse(text);
+    const Json reply = Json::parse(ask(Json{{"arguments", request.arguments},
+                                            {"environment", request.environment},
+                                            {"output", request.output_path},
+                                            {"pipes", request.has_pipes}}
+                                           .dump(),
+                                       ends));
     if (!reply.contains("pid"))
         throw FileError(reply.at("path").get<std::string>(), reply.at("errno").get<int>(), "start");
     Child child;
@@ -288,10 +311,12 @@ Child Spawner::spawn(const SpawnRequest& request) {
 }
 
 void Spawner::signal(pid_t pid, int signal_number) {
-    const std::lock_guard lock(mutex_);
-    send_message(requests_.get(), Json{{"pid", pid}, {"signal", signal_number}}.dump(), {});
     std::vector<UniqueDescriptor> unused;
-    (void)receive_message(requests_.get(), unused);
+    try {
+        (void)ask(Json{{"pid", pid}, {"signal", signal_number}}.dump(), unused);
+    } catch (const Error&) {
+        ::kill(-pid, signal_number);
+    }
 }
 
 std::vector<ChildExit> Spawner::take_exits() {

@@ -39,16 +39,17 @@ class Spawner {
 public:
     /// Forks. Call before MPI_Init and before any thread. Throws FileError.
     Spawner();
-    /// Kills all children that still run.
+    /// Kills all children that still run, and a spawner that does not end.
     ~Spawner();
     Spawner(const Spawner&) = delete;
     Spawner& operator=(const Spawner&) = delete;
 
-    /// Throws FileError where the program cannot be started; Error where the spawner itself is gone.
+    /// Throws FileError where the program cannot be started; Error where the spawner itself is gone or does not answer.
     Child spawn(const SpawnRequest& request);
-    /// Signals the child's process group, if the child was not reaped yet.
+    /// Signals the child's process group, if the child was not reaped yet. By itself where the spawner is gone.
     void signal(pid_t pid, int signal_number);
 
+    pid_t process() const { return pid_; }
     /// Readable when take_exits() has something.
     int descriptor() const { return exits_.get(); }
     /// Throws Error where the spawner is gone.
@@ -58,10 +59,14 @@ public:
     ChildExit run(const SpawnRequest& request);
 
 private:
+    /// Sends a request and waits for its answer. Throws Error where none comes; from then on always.
+    std::string ask(const std::string& request, std::vector<UniqueDescriptor>& descriptors);
+
     std::mutex mutex_;
     UniqueDescriptor requests_;
     UniqueDescriptor exits_;
     pid_t pid_ = 0;
+    bool is_deaf_ = false;  ///< an answer was missed: the next one would be taken for another's
 };
 
 }  // namespace leadsweep

@@ -23,11 +23,8 @@ namespace leadsweep {
 namespace {
 
 constexpr double kBeatInterval_s = 0.5;
-constexpr double kStopGrace_s = 20;
-
-double now_s() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+constexpr double kStopGrace_s = 5;
+constexpr double kMuteGrace_s = 0.5;  ///< a process that ends closes its pipes first: its exit says more
 
 std::int64_t file_length(const std::string& path) {
     std::error_code error;
@@ -68,6 +65,11 @@ std::pair<FailureClass, std::string> diagnose(const ChildExit& exit, const std::
 std::vector<Device> discover_devices(Spawner& spawner, const std::string& worker_program, int threads,
                                      const std::string& scratch_folder) {
     const std::string path = fmt::format("{}/devices.{}.json", scratch_folder, ::getpid());
+    if (!std::filesystem::exists(worker_program))
+        throw InputError(fmt::format(
+            "{}: there is no worker program; build both programs (`./dev build`) and keep them in one folder, "
+            "or name it with --worker PATH",
+            worker_program));
     const ChildExit exit =
         spawner.run({{worker_program, "devices", "--threads", std::to_string(threads)}, {}, path, false});
     const std::string text = read_file(path);
@@ -100,27 +102,35 @@ void Supervisor::run() {
 
 void Supervisor::serve() {
     std::filesystem::create_directories(settings_.log_folder);
-    mail_.from_supervisor.push(
-        SupervisorReady{settings_.node, ::getpid(), static_cast<std::int64_t>(settings_.devices.size())});
-    last_heard_s_ = now_s();
+    register_anew(0);
+    last_heard_s_ = clock_.now_s();
     double next_beat = 0;
     while (true) {
+        clock_.turn();
         for (auto& message : mail_.to_supervisor.take()) {
-            last_heard_s_ = now_s();
+            last_heard_s_ = clock_.now_s();
             if (!handle(message)) return;
         }
-        if (now_s() - last_heard_s_ > settings_.coordinator_timeout_s) {
-            log::error("the coordinator is silent for {:.0f} s: ending the workers of rank {}", now_s() - last_heard_s_,
+        const double now = clock_.now_s();
+        if (now - last_heard_s_ > settings_.coordinator_timeout_s) {
+            log::error("the coordinator is silent for {:.0f} s: ending the workers of rank {}", now - last_heard_s_,
                        settings_.rank);
             stop_all(true);
             return;
         }
-        if (now_s() >= next_beat) {
+        if (now >= next_beat) {
             mail_.from_supervisor.push(SupervisorBeat{});
-            next_beat = now_s() + kBeatInterval_s;
+            next_beat = now + kBeatInterval_s;
         }
+        kill_mute_workers();
         poll_once(static_cast<int>(kBeatInterval_s * 500));
     }
+}
+
+/// The coordinator answers with StartWorkers.
+void Supervisor::register_anew(std::uint32_t registration) {
+    mail_.from_supervisor.push(
+        SupervisorReady{settings_.node, ::getpid(), static_cast<std::int64_t>(settings_.devices.size()), registration});
 }
 
 void Supervisor::start_worker(std::size_t index) {
@@ -157,6 +167,11 @@ bool Supervisor::handle(ToSupervisor& message) {
     } else if (const auto* replace = std::get_if<ReplaceWorker>(&message)) {
         const auto found = workers_.find(replace->worker);
         if (found != workers_.end()) kill(found->second, replace->why);
+    } else if (const auto* reset = std::get_if<ResetSupervisor>(&message)) {
+        log::warning("rank {} was taken for lost: its workers are started anew", settings_.rank);
+        stop_all(true);
+        is_stopping_ = false;
+        register_anew(reset->registration);
     }
     return true;
 }
@@ -172,6 +187,13 @@ void Supervisor::write_commands(Worker& worker) {
 void Supervisor::kill(Worker& worker, const std::string& why) {
     worker.why_killed = why;
     spawner_.signal(worker.child.pid, SIGKILL);
+}
+
+/// Nothing is ever heard again of a worker that closed its pipe of facts and lives on.
+void Supervisor::kill_mute_workers() {
+    for (auto& [id, worker] : workers_)
+        if (worker.facts_ended_s && clock_.now_s() - *worker.facts_ended_s > kMuteGrace_s && worker.why_killed.empty())
+            kill(worker, "it closed its pipe and lives on");
 }
 
 // ---- from the workers -----------------------------------------------------------------------------------------------
@@ -204,6 +226,7 @@ void Supervisor::read_facts(Worker& worker) {
         if (size < 0) break;
         if (size == 0) {
             worker.child.facts.reset();
+            worker.facts_ended_s = clock_.now_s();
             break;
         }
         worker.reader.feed({buffer.data(), static_cast<std::size_t>(size)});
@@ -264,9 +287,14 @@ void Supervisor::stop_all(bool is_now) {
         worker.outgoing += make_frame(encode(ToWorker{Shutdown{}}));
         write_commands(worker);
     }
-    const double deadline = now_s() + kStopGrace_s;
-    while (!workers_.empty() && now_s() < deadline) poll_once(100);
+    try {
+        const double deadline = clock_.now_s() + kStopGrace_s;
+        while (!workers_.empty() && clock_.now_s() < deadline) poll_once(100);
+    } catch (const Error& error) {
+        log::warning("ending the workers of rank {}: {}", settings_.rank, error.what());  // the spawner is gone
+    }
     for (auto& [id, worker] : workers_) kill(worker, "it did not end in time");
+    workers_.clear();
 }
 
 }  // namespace leadsweep

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "orchestrator/launch/spawner.hpp"
 #include "orchestrator/transport/transport.hpp"
+#include "shared/core/awake_clock.hpp"
 #include "shared/protocol/framing.hpp"
 
 namespace leadsweep {
@@ -21,7 +23,7 @@ struct SupervisorSettings {
     std::string node;
     std::string log_folder;
     std::uint32_t rank = 0;
-    double coordinator_timeout_s = 30;  ///< a coordinator unheard for so long: kill the workers and end
+    double coordinator_timeout_s = 10;  ///< a coordinator unheard for so long: kill the workers and end
     int start_attempts = 3;             ///< workers of one device that may die in a row before their Hello
 };
 
@@ -46,9 +48,11 @@ private:
         std::string log_path;
         bool has_greeted = false;
         std::string why_killed;
+        std::optional<double> facts_ended_s;  ///< when its pipe of facts came to an end
     };
 
     void serve();
+    void register_anew(std::uint32_t registration);
     void start_worker(std::size_t device);
     bool handle(ToSupervisor& message);
     void read_facts(Worker& worker);
@@ -56,6 +60,7 @@ private:
     void write_commands(Worker& worker);
     void on_exit(const ChildExit& exit);
     void kill(Worker& worker, const std::string& why);
+    void kill_mute_workers();
     void stop_all(bool is_now);
     void poll_once(int timeout_ms);
 
@@ -65,6 +70,7 @@ private:
     std::map<WorkerId, Worker> workers_;
     std::vector<int> failed_starts_;
     std::uint32_t started_ = 0;
+    AwakeClock clock_;
     double last_heard_s_ = 0;
     bool is_stopping_ = false;
 };

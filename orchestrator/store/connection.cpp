@@ -30,9 +30,12 @@ constexpr std::array<std::uint32_t, 13> kNetworkFileSystems = {
 
 std::string advice_for(int code) {
     if (code == SQLITE_FULL) return "; the disk is full: free some space and start again, nothing was half written";
-    if (code == SQLITE_READONLY) return "; the file or its folder cannot be written";
+    if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
+        return "; the file or its folder cannot be written: give the rights to this user, or name another one with "
+               "--db";
+    if (code == SQLITE_IOERR) return "; the disk fails: see what the system's log says of it, then start again";
     if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) return "; the file is damaged: restore a backup";
-    if (code == SQLITE_BUSY) return "; another program holds the database";
+    if (code == SQLITE_BUSY) return "; another program holds the database: wait until it is done, then start again";
     return "";
 }
 
@@ -45,6 +48,12 @@ StoreError::StoreError(std::string path, std::string sql, int code, int extended
       sql_(std::move(sql)),
       code_(code),
       extended_code_(extended_code) {}
+
+ExitCode StoreError::exit_code() const {
+    if (code_ == SQLITE_FULL || code_ == SQLITE_IOERR || code_ == SQLITE_BUSY) return kExitInterrupted;
+    if (code_ == SQLITE_READONLY || code_ == SQLITE_CANTOPEN || code_ == SQLITE_PERM) return kExitBadInput;
+    return kExitInternal;
+}
 
 SQLite::Database Connection::open_database(const std::string& path, int flags, const std::string& vfs) {
     try {

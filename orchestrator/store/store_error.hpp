@@ -16,6 +16,9 @@ public:
     const std::string& sql() const { return sql_; }
     int code() const { return code_; }                    ///< SQLITE_FULL, SQLITE_IOERR ...
     int extended_code() const { return extended_code_; }  ///< SQLITE_IOERR_WRITE ...
+    /// What can be put right without a look into the database is an interruption: a full disk, one that fails, a
+    /// database that somebody else holds.
+    ExitCode exit_code() const override;
 
 private:
     std::string path_;

@@ -60,6 +60,7 @@ struct MpiOutbox {
         std::string in_flight;
         MPI_Request request = MPI_REQUEST_NULL;
         bool is_forgotten = false;
+        std::string problem;  ///< why nothing can be sent any more; "" as long as it can
     };
     std::map<std::uint32_t, Lane> lanes;
     FrameReader from_coordinator;  ///< ranks > 0
@@ -69,22 +70,37 @@ struct MpiOutbox {
         if (!lane.is_forgotten) lane.waiting += make_frame(message);
     }
 
+    /// A lane that MPI refuses to send on is forgotten, and says why in `problem`.
     void flush() {
         for (auto& [rank, lane] : lanes) {
             if (lane.is_forgotten) continue;
-            if (lane.request != MPI_REQUEST_NULL) {
-                int is_done = 0;
-                check(MPI_Test(&lane.request, &is_done, MPI_STATUS_IGNORE), "MPI_Test");
-                if (!is_done) continue;
+            try {
+                flush(rank, lane);
+            } catch (const Error& error) {
+                lane.is_forgotten = true;
+                lane.problem = error.what();
             }
-            if (lane.waiting.empty()) continue;
-            const std::size_t size = std::min(lane.waiting.size(), kBatchBytes);
-            lane.in_flight = lane.waiting.substr(0, size);
-            lane.waiting.erase(0, size);
-            check(MPI_Isend(lane.in_flight.data(), static_cast<int>(size), MPI_BYTE, static_cast<int>(rank), kTag,
-                            MPI_COMM_WORLD, &lane.request),
-                  "MPI_Isend");
         }
+    }
+
+    void flush(std::uint32_t rank, Lane& lane) {
+        if (lane.request != MPI_REQUEST_NULL) {
+            int is_done = 0;
+            check(MPI_Test(&lane.request, &is_done, MPI_STATUS_IGNORE), "MPI_Test");
+            if (!is_done) return;
+        }
+        if (lane.waiting.empty()) return;
+        const std::size_t size = std::min(lane.waiting.size(), kBatchBytes);
+        lane.in_flight = lane.waiting.substr(0, size);
+        lane.waiting.erase(0, size);
+        check(MPI_Isend(lane.in_flight.data(), static_cast<int>(size), MPI_BYTE, static_cast<int>(rank), kTag,
+                        MPI_COMM_WORLD, &lane.request),
+              "MPI_Isend");
+    }
+
+    /// Somebody is gone: MPI_Finalize would wait for it.
+    bool has_forgotten() const {
+        return std::any_of(lanes.begin(), lanes.end(), [](const auto& entry) { return entry.second.is_forgotten; });
     }
 
     bool is_empty() const {
@@ -99,8 +115,8 @@ namespace {
 
 class MpiTransport : public Transport {
 public:
-    MpiTransport(SupervisorMail& mail, std::uint32_t size, MpiOutbox& outbox, MpiWorld& world)
-        : mail_(mail), size_(size), outbox_(outbox), world_(world) {}
+    MpiTransport(SupervisorMail& mail, std::uint32_t size, MpiOutbox& outbox)
+        : mail_(mail), size_(size), outbox_(outbox) {}
 
     std::uint32_t size() const override { return size_; }
 
@@ -116,6 +132,9 @@ public:
         std::vector<Received> received;
         while (true) {
             outbox_.flush();
+            for (auto& [rank, lane] : outbox_.lanes)
+                if (!lane.problem.empty())
+                    received.push_back({rank, SupervisorFailed{std::exchange(lane.problem, "")}});
             for (auto& [source, bytes] : receive_waiting()) {
                 FrameReader& reader = readers_[source];
                 reader.feed(bytes);
@@ -129,16 +148,14 @@ public:
         }
     }
 
-    void forget(std::uint32_t rank) override {
-        outbox_.lanes[rank].is_forgotten = true;
-        world_.abandon();
-    }
+    void forget(std::uint32_t rank) override { outbox_.lanes[rank].is_forgotten = true; }
+
+    void remember(std::uint32_t rank) override { outbox_.lanes[rank].is_forgotten = false; }
 
 private:
     SupervisorMail& mail_;
     std::uint32_t size_;
     MpiOutbox& outbox_;
-    MpiWorld& world_;
     std::map<int, FrameReader> readers_;
 };
 
@@ -163,7 +180,7 @@ MpiWorld::MpiWorld() : outbox_(std::make_unique<MpiOutbox>()) {
 }
 
 MpiWorld::~MpiWorld() {
-    if (is_abandoned_ || std::uncaught_exceptions() > 0) return;
+    if (outbox_->has_forgotten() || std::uncaught_exceptions() > 0) return;
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     try {
         while (!outbox_->is_empty() && std::chrono::steady_clock::now() < deadline) {
@@ -207,7 +224,7 @@ std::vector<std::string> MpiWorld::share_devices(const std::string& node, const 
 }
 
 std::unique_ptr<Transport> MpiWorld::make_transport(SupervisorMail& mail) {
-    return std::make_unique<MpiTransport>(mail, size_, *outbox_, *this);
+    return std::make_unique<MpiTransport>(mail, size_, *outbox_);
 }
 
 void MpiWorld::relay_once(SupervisorMail& mail, bool is_waiting) {
@@ -219,6 +236,7 @@ void MpiWorld::relay_once(SupervisorMail& mail, bool is_waiting) {
     auto facts = is_waiting ? mail.from_supervisor.wait_and_take(kPollInterval) : mail.from_supervisor.take();
     for (const auto& fact : facts) outbox_->add(0, encode(fact));
     outbox_->flush();
+    if (!std::exchange(outbox_->lanes[0].problem, "").empty()) mail.to_supervisor.push(StopSupervisor{true});
 }
 
 }  // namespace leadsweep

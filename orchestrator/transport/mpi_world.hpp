@@ -43,16 +43,12 @@ public:
         relay_once(mail, false);
     }
 
-    /// A rank was lost: do not finalize, which would wait for it.
-    void abandon() { is_abandoned_ = true; }
-
 private:
     void relay_once(SupervisorMail& mail, bool is_waiting);
 
     std::unique_ptr<MpiOutbox> outbox_;
     std::uint32_t rank_ = 0;
     std::uint32_t size_ = 1;
-    bool is_abandoned_ = false;
 };
 
 }  // namespace leadsweep

@@ -33,8 +33,10 @@ public:
     virtual void send(std::uint32_t rank, ToSupervisor message) = 0;
     /// What has arrived; waits at most `timeout` for the first.
     virtual std::vector<Received> receive(std::chrono::milliseconds timeout) = 0;
-    /// The rank is lost: its pending sends are abandoned.
+    /// The rank is lost: nothing is sent to it any more.
     virtual void forget(std::uint32_t rank) = 0;
+    /// It is heard again: sends go on where they ended.
+    virtual void remember(std::uint32_t rank) = 0;
 };
 
 /// One supervisor in this process.
@@ -45,6 +47,7 @@ public:
     void send(std::uint32_t, ToSupervisor message) override { mail_.to_supervisor.push(std::move(message)); }
     std::vector<Received> receive(std::chrono::milliseconds timeout) override;
     void forget(std::uint32_t) override {}
+    void remember(std::uint32_t) override {}
 
 private:
     SupervisorMail& mail_;

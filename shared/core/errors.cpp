@@ -1,6 +1,7 @@
 #include "shared/core/errors.hpp"
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -22,6 +23,10 @@ constexpr std::array<std::pair<FailureClass, std::string_view>, 10> kFailureName
     {FailureClass::kCancelled, "cancelled"},
     {FailureClass::kInterrupted, "interrupted"},
 }};
+
+bool is_disk_full(int error_number) {
+    return error_number == ENOSPC || error_number == EDQUOT;
+}
 
 }  // namespace
 
@@ -48,8 +53,13 @@ InputError::InputError(std::vector<std::string> problems)
     : Error(fmt::format("{}", fmt::join(problems, "\n"))), problems_(std::move(problems)) {}
 
 FileError::FileError(std::string path, int error_number, const std::string& what_was_done)
-    : Error(fmt::format("{}: cannot {}: {}", path, what_was_done, std::strerror(error_number))),
+    : Error(fmt::format("{}: cannot {}: {}{}", path, what_was_done, std::strerror(error_number),
+                        is_disk_full(error_number) ? "; free some space there and start again" : "")),
       path_(std::move(path)),
       error_number_(error_number) {}
+
+ExitCode FileError::exit_code() const {
+    return is_disk_full(error_number_) || error_number_ == EIO ? kExitInterrupted : kExitBadInput;
+}
 
 }  // namespace leadsweep

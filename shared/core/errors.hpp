@@ -37,6 +37,8 @@ enum ExitCode { kExitDone = 0, kExitSomeFailed = 1, kExitBadInput = 2, kExitInte
 class Error : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
+    /// With which code a command ends that this error ends.
+    virtual ExitCode exit_code() const { return kExitInternal; }
 };
 
 /// Input that cannot be used: sweep files, arguments, folders, records. Ends a command with exit code 2.
@@ -46,6 +48,7 @@ public:
     explicit InputError(std::string problem);
     explicit InputError(std::vector<std::string> problems);
     const std::vector<std::string>& problems() const { return problems_; }
+    ExitCode exit_code() const override { return kExitBadInput; }
 
 private:
     std::vector<std::string> problems_;
@@ -61,12 +64,14 @@ private:
     FailureClass failure_;
 };
 
-/// The operating system refused something: carries the path and errno.
+/// The operating system refused something: carries the path and errno. A full disk or one that fails can be put right,
+/// and the same command goes on; everything else is taken for bad input.
 class FileError : public Error {
 public:
     FileError(std::string path, int error_number, const std::string& what_was_done);
     const std::string& path() const { return path_; }
     int error_number() const { return error_number_; }
+    ExitCode exit_code() const override;
 
 private:
     std::string path_;

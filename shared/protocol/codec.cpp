@@ -90,13 +90,17 @@ template <Is<StartWorkers> M>
 auto fields(M& m) {
     return std::tie(m.slots_per_device);
 }
+template <Is<ResetSupervisor> M>
+auto fields(M& m) {
+    return std::tie(m.registration);
+}
 template <Is<CoordinatorBeat> M>
 auto fields(M& m) {
     return std::tie(m.incarnation);
 }
 template <Is<SupervisorReady> M>
 auto fields(M& m) {
-    return std::tie(m.node, m.pid, m.devices);
+    return std::tie(m.node, m.pid, m.devices, m.registration);
 }
 template <Is<SupervisorBeat> M>
 auto fields(M&) {

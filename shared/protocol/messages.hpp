@@ -150,17 +150,23 @@ struct StopSupervisor {
 struct StartWorkers {
     std::int64_t slots_per_device = 1;
 };
+/// Said to a supervisor that was declared lost and is heard again: kill all workers, then register anew.
+struct ResetSupervisor {
+    std::uint32_t registration = 0;  ///< to be repeated in SupervisorReady
+};
 /// The coordinator is alive.
 struct CoordinatorBeat {
     Incarnation incarnation;
 };
 
-using ToSupervisor = std::variant<ToWorkerOf, ReplaceWorker, StopSupervisor, CoordinatorBeat, StartWorkers>;
+using ToSupervisor =
+    std::variant<ToWorkerOf, ReplaceWorker, StopSupervisor, CoordinatorBeat, StartWorkers, ResetSupervisor>;
 
 struct SupervisorReady {
     std::string node;  ///< host name: supervisors of one node share its scratch folder
     std::int64_t pid = 0;
     std::int64_t devices = 0;
+    std::uint32_t registration = 0;  ///< of the ResetSupervisor that this answers; 0 at the start
 };
 struct SupervisorBeat {};
 /// Ids of workers are made by their supervisor: rank * 2^32 + counter.

@@ -1,5 +1,6 @@
 // Sweeps of no-op jobs over several MPI ranks of this machine, and the death of one of them.
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -20,6 +21,25 @@ void write_sweep(SweepFolder& folder) {
     folder.environment["LEADSWEEP_FAKE_DEVICES"] = "6";
     folder.environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1";
     folder.environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1";
+}
+
+/// mpirun takes two names of this machine for two nodes, each with a daemon of its own (Open MPI 4: orted).
+void write_two_nodes(SweepFolder& folder) {
+    folder.write("#!/bin/sh\nshift\nexec sh -c \"$*\"\n", "agent");
+    std::filesystem::permissions(folder.path("agent"), std::filesystem::perms::owner_all);
+    folder.write("node0 slots=4\nnode1 slots=4\n", "hosts");
+    folder.environment["OMPI_MCA_plm_rsh_agent"] = folder.environment["PRTE_MCA_plm_ssh_agent"] = folder.path("agent");
+    folder.environment["OMPI_MCA_orte_default_hostfile"] = folder.environment["PRTE_MCA_prte_default_hostfile"] =
+        folder.path("hosts");
+    folder.environment["OMPI_MCA_rmaps_base_mapping_policy"] = "node:oversubscribe";
+    folder.environment["OMPI_MCA_btl"] = "self,tcp";  // shared memory has one place for both nodes' ranks 0
+}
+
+/// Daemons of mpirun, and the one above a process.
+std::vector<pid_t> daemons_below(pid_t launcher) {
+    auto found = processes_below(launcher, "orted");
+    if (found.empty()) found = processes_below(launcher, "prted");
+    return found;
 }
 
 std::vector<std::string> under_mpirun(const SweepFolder& folder, int ranks) {
@@ -117,6 +137,51 @@ TEST_CASE("With --ranks a rank that is killed costs no job") {
     require_complete(folder);
     CHECK(folder.count("SELECT count(*) FROM events WHERE kind = 'supervisor_lost'") == 1);
     CHECK(folder.count("SELECT count(*) FROM attempts WHERE outcome NOT IN ('finished', 'node_lost')") == 0);
+    CHECK(all_processes_end(10));
+}
+
+TEST_CASE("With --ranks a killed rank and then its node's daemon cost no job") {
+    SweepFolder folder;
+    write_sweep(folder);
+    write_two_nodes(folder);
+    folder.environment["LEADSWEEP_FAKE_DEVICES"] = "4";
+    Process sweep(folder.run_command({"--ranks", "4"}), folder.environment, folder.path("run"));
+    REQUIRE(wait_until(40, [&] { return folder.executions().size() >= 4; }));
+    const pid_t rank = process_of_rank(sweep.pid(), 2);
+    REQUIRE(rank > 0);
+    ::kill(rank, SIGKILL);
+    REQUIRE(wait_until(20, [&] { return sweep.error_text().find("is lost") != std::string::npos; }));
+    const auto daemons = daemons_below(sweep.pid());
+    if (daemons.empty()) LEADSWEEP_SKIP("this mpirun starts no daemons of its own here");
+    ::kill(daemons.front(), SIGKILL);
+    const Outcome outcome = sweep.wait(100);
+    INFO(outcome.err);
+    CHECK(outcome.code == 0);
+    CHECK(says(outcome.err, {"rank 2 on ", "is lost", "queued again"}));
+    require_complete(folder);
+    CHECK(all_processes_end(15));
+}
+
+TEST_CASE("With --ranks a rank that was stopped and taken for lost comes back with fresh workers") {
+    SweepFolder folder;
+    write_sweep(folder);
+    folder.environment["LEADSWEEP_FAKE_DEVICES"] = "2";
+    folder.environment["LEADSWEEP_FAKE_SECONDS"] = "0.6";
+    Process sweep(folder.run_command({"--ranks", "2", "--rank-timeout", "1"}), folder.environment, folder.path("run"));
+    REQUIRE(wait_until(40, [&] { return folder.executions().size() >= 4; }));
+    const pid_t rank = process_of_rank(sweep.pid(), 1);
+    REQUIRE(rank > 0);
+    ::kill(rank, SIGSTOP);
+    CHECK(wait_until(20, [&] { return sweep.error_text().find("is lost") != std::string::npos; }));
+    ::kill(rank, SIGCONT);
+    const Outcome outcome = sweep.wait(60);
+    INFO(outcome.err);
+    CHECK(outcome.code == 0);
+    CHECK(says(outcome.err, {"rank 1 on ", "is back"}));
+    require_complete(folder);
+    CHECK(folder.count(
+              "SELECT count(*) FROM attempts AS a WHERE worker >> 32 = 1 AND outcome = 'finished' AND attempt_id "
+              "> (SELECT max(attempt_id) FROM attempts WHERE outcome = 'node_lost')") > 0);
     CHECK(all_processes_end(10));
 }
 

@@ -120,6 +120,54 @@ TEST_CASE("Killed workers cost their attempts only") {
     CHECK(all_processes_end(5));
 }
 
+TEST_CASE("A run with a time limit starts what can end before it, and the next run goes on") {
+    SweepFolder folder;
+    write_slow_sweep(folder);
+    folder.environment["LEADSWEEP_FAKE_SECONDS"] = "0.4";
+    const Outcome too_short = folder.run({"--time-left", "3s"});
+    INFO(too_short.err);
+    CHECK(too_short.code == 3);
+    CHECK(says(too_short.err, {"30 jobs are left", "time limit"}));
+    CHECK(folder.count("SELECT count(*) FROM attempts") == 0);  // how long a job takes is not known yet
+
+    Process sweep(folder.run_command(), folder.environment, folder.path("run"));
+    REQUIRE(have_run(folder, 4));
+    sweep.signal(SIGINT);
+    REQUIRE(sweep.wait().code == 3);
+    const long before = folder.count("SELECT count(*) FROM jobs WHERE state = 'finished'");
+    const auto start = std::chrono::steady_clock::now();
+    const Outcome limited = folder.run({"--time-left", "3s"});
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    INFO(limited.err);
+    CHECK(limited.code == 3);
+    CHECK(seconds.count() < 4);
+    CHECK(folder.count("SELECT count(*) FROM jobs WHERE state = 'finished'") > before);
+    CHECK(folder.count("SELECT count(*) FROM jobs WHERE state = 'finished'") < 30);
+    CHECK(folder.count("SELECT count(*) FROM attempts WHERE outcome IS NULL") == 0);
+
+    folder.environment["LEADSWEEP_FAKE_SECONDS"] = "0";
+    CHECK(folder.run({"--time-left", "1h"}).code == 0);
+    require_complete(folder, 30);
+    CHECK(folder.run({"--time-left", "soon"}).code == 2);
+}
+
+TEST_CASE("A killed spawner interrupts a sweep, and the same command goes on") {
+    SweepFolder folder;
+    write_slow_sweep(folder);
+    folder.environment["LEADSWEEP_FAKE_DEVICES"] = "1";
+    Process sweep(folder.run_command(), folder.environment, folder.path("run"));
+    REQUIRE(have_run(folder, 1));
+    for (const pid_t spawner : processes_below(sweep.pid(), "leadsweep")) ::kill(spawner, SIGKILL);
+    const Outcome outcome = sweep.wait(20);
+    INFO(outcome.err);
+    CHECK(outcome.code == 3);
+    CHECK(says(outcome.err, {"the spawner process", "gone", "no supervisor is left"}));
+    CHECK(all_processes_end(5));
+    CHECK(folder.count("SELECT count(*) FROM jobs WHERE state = 'invalid'") == 0);
+    CHECK(folder.run().code == 0);
+    require_complete(folder, 30);
+}
+
 TEST_CASE("After leadsweep is killed the same command goes on, and finished jobs are not run again") {
     SweepFolder folder;
     write_slow_sweep(folder);
@@ -226,7 +274,7 @@ TEST_CASE("A full disk ends a sweep with a clear error, nothing half written, an
     folder.write(std::string(std::size_t{4} << 20U, 'x'), "disk/filler");
     const Outcome outcome = sweep.wait();
     INFO(outcome.err);
-    CHECK(outcome.code == 4);
+    CHECK(outcome.code == 3);
     CHECK(says(outcome.err, {folder.path("disk/results.sqlite"), "the disk is full: free some space and start again"}));
     CHECK(all_processes_end(5));
 

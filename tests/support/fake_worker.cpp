@@ -1,14 +1,25 @@
 // A worker without LibTorch: speaks the whole protocol and fails in the ways that are asked for, so that the
 // orchestrator is tested in milliseconds.
 //
-// Environment: LEADSWEEP_FAKE_DEVICES (number of devices, 2), LEADSWEEP_FAKE_SECONDS (length of an attempt, 0),
-// LEADSWEEP_FAKE_TRACE (file to which every completed execution appends "key attempt"), and LEADSWEEP_FAKE_MODE:
-// ok, or MODE[:FRACTION] with MODE in crash, exit, hang, stop, garbage, noise, invalid, diverged, oom, badresult, for
-// that fraction of (key, attempt) pairs.
+// Environment: LEADSWEEP_FAKE_DEVICES (number of devices, 2), LEADSWEEP_FAKE_SECONDS (length of an attempt, 0; MIN:MAX
+// for lengths between), LEADSWEEP_FAKE_RESULT=yes (attempts leave a result file, with a token as metric `token`),
+// LEADSWEEP_FAKE_TRACE (file to which every completed execution appends "key attempt"), LEADSWEEP_FAKE_JOURNAL (file to
+// which executions append "start|step|finish key attempt token seconds pid", seconds of the monotonic clock), and
+// LEADSWEEP_FAKE_MODE: ok, or MODE[:FRACTION] for that fraction of (key, attempt) pairs, with MODE in
+//   crash, exit, hang, stop, invalid, diverged, oom      what the name says
+//   garbage, truncated, oversized                        on the pipe of facts
+//   closed                                               the pipe of facts is closed, the process goes on
+//   foreign, twice                                       facts of other attempts; Finished two times
+//   badresult, noresult                                  result with another digest; a result file that is not there
+//   noise                                                megabytes on stdout
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
+#include <mutex>
+#include <random>
 #include <thread>
 
 #include <fcntl.h>
@@ -17,6 +28,7 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
+#include "shared/core/descriptor.hpp"
 #include "shared/core/digest.hpp"
 #include "shared/core/files.hpp"
 #include "shared/core/log.hpp"
@@ -41,9 +53,46 @@ std::string setting(const char* name, const char* fallback) {
     return value ? value : fallback;
 }
 
+std::mutex telling;  // the beats come from a thread of their own
+
 void tell(const FromWorker& fact) {
+    const std::lock_guard lock(telling);
     write_frame(kFacts, encode(fact));
 }
+
+/// What the mode writes instead of a frame; then the worker waits to be ended.
+void tell_raw(const std::string& bytes) {
+    const std::lock_guard lock(telling);
+    [[maybe_unused]] const auto written = ::write(kFacts, bytes.data(), bytes.size());
+    std::this_thread::sleep_for(std::chrono::hours(1));
+}
+
+void append(const char* variable, const std::string& line) {
+    const std::string path = setting(variable, "");
+    if (path.empty()) return;
+    const UniqueDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    [[maybe_unused]] const auto written = ::write(file.get(), line.data(), line.size());
+}
+
+/// One execution of an attempt: its lines of the journal, and the token by which its result is told from all others.
+class Execution {
+public:
+    explicit Execution(const Assign& assign) : name_(fmt::format("{} {}", assign.key, assign.attempt.value)) {
+        std::random_device random;
+        token_ = random();
+        note("start");
+    }
+    void note(const char* what) const {
+        const std::chrono::duration<double> now = std::chrono::steady_clock::now().time_since_epoch();
+        append("LEADSWEEP_FAKE_JOURNAL",
+               fmt::format("{} {} {} {:.4f} {}\n", what, name_, token_, now.count(), ::getpid()));
+    }
+    double token() const { return static_cast<double>(token_); }
+
+private:
+    std::string name_;
+    std::uint32_t token_ = 0;
+};
 
 /// A number in [0, 1) that depends on the attempt alone.
 double chance(const Assign& assign) {
@@ -56,10 +105,22 @@ void misbehave(const std::string& mode, const Assign& assign) {
     if (mode == "exit") std::_Exit(7);
     if (mode == "stop") ::raise(SIGSTOP);
     if (mode == "hang") std::this_thread::sleep_for(std::chrono::hours(1));
-    if (mode == "garbage") {
-        const std::string garbage = "\xff\xff\xff\xff this is no frame";
-        [[maybe_unused]] const auto written = ::write(kFacts, garbage.data(), garbage.size());
+    if (mode == "garbage") tell_raw(make_frame("this is no message"));
+    if (mode == "truncated") {
+        const std::string frame = make_frame(encode(FromWorker{Finished{assign.attempt, 0, "", ""}}));
+        const std::lock_guard lock(telling);
+        [[maybe_unused]] const auto written = ::write(kFacts, frame.data(), frame.size() / 2);
+        std::_Exit(0);
+    }
+    if (mode == "oversized") tell_raw("\xff\xff\xff\x7f and so on");
+    if (mode == "closed") {
+        ::close(kFacts);
         std::this_thread::sleep_for(std::chrono::hours(1));
+    }
+    if (mode == "foreign") {
+        tell(Finished{{assign.attempt.value + 1}, 0, "", ""});
+        tell(Failed{{assign.attempt.value - 1}, FailureClass::kInvalid, "not of this worker"});
+        tell(Prepared{assign.attempt, 0});
     }
     if (mode == "noise") std::cout << std::string(std::size_t{4} << 20U, 'n') << std::endl;
     if (mode == "invalid")
@@ -68,48 +129,69 @@ void misbehave(const std::string& mode, const Assign& assign) {
     if (mode == "oom") throw JobError(FailureClass::kOomDevice, "out of memory on purpose: lower train.batch");
 }
 
-JobResult small_result() {
+JobResult small_result(double token) {
     JobResult result;
     for (const char* name : {"macro_f1", "macro_auroc"}) result.metrics.push_back({"test", "", name, 0.5, 10});
+    result.metrics.push_back({"test", "", "token", token, 10});
     result.epochs.push_back({1, 0.7, 0.6, 0.5, 0.5, 1e-3, 0.1, 100, true});
     result.n_test = 10;
     return result;
 }
 
-/// Whether a stop or the end of the orchestrator arrived meanwhile.
-bool is_told_to_stop(double seconds) {
-    pollfd polled{kCommands, POLLIN, 0};
-    return ::poll(&polled, 1, static_cast<int>(seconds * 1000)) > 0;
+/// Seconds that this attempt lasts.
+double length_of(const Assign& assign) {
+    const auto range = split(setting("LEADSWEEP_FAKE_SECONDS", "0"), ':');
+    const double least = std::stod(range[0]);
+    return range.size() == 1 ? least : least + chance(assign) * (std::stod(range[1]) - least);
+}
+
+/// Works in steps of some milliseconds; throws once a stop or the end of the orchestrator arrives.
+void work(const Execution& execution, double seconds) {
+    constexpr auto kStep = std::chrono::milliseconds(10);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+    for (auto now = std::chrono::steady_clock::now(); now < end; now = std::chrono::steady_clock::now()) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - now);
+        pollfd polled{kCommands, POLLIN, 0};
+        if (::poll(&polled, 1, static_cast<int>(std::min(kStep, left).count())) > 0)
+            throw JobError(FailureClass::kInterrupted, "stopped on request");
+        execution.note("step");
+    }
 }
 
 void run_attempt(const Assign& assign) {
-    const std::string wanted = setting("LEADSWEEP_FAKE_MODE", "ok");
-    const auto parts = split(wanted, ':');
+    const auto parts = split(setting("LEADSWEEP_FAKE_MODE", "ok"), ':');
     const double fraction = parts.size() > 1 ? std::stod(parts[1]) : 1.0;
-    const bool is_bad = parts[0] != "ok" && chance(assign) < fraction;
-    if (is_bad && parts[0] != "badresult") misbehave(parts[0], assign);
-    if (is_told_to_stop(std::stod(setting("LEADSWEEP_FAKE_SECONDS", "0"))) &&
-        std::stod(setting("LEADSWEEP_FAKE_SECONDS", "0")) > 0)
-        throw JobError(FailureClass::kInterrupted, "stopped on request");
+    const std::string mode = chance(assign) < fraction ? parts[0] : "ok";
+    const Execution execution(assign);
+    misbehave(mode, assign);
+    work(execution, length_of(assign));
     Finished finished{assign.attempt, 0.001, "", ""};
-    if (setting("LEADSWEEP_FAKE_RESULT", "no") == "yes" || is_bad) {
+    if (setting("LEADSWEEP_FAKE_RESULT", "no") == "yes" || mode == "badresult" || mode == "noresult") {
         finished.result_path = assign.attempt_folder + "/result.cbor";
-        finished.result_digest = write_job_result(small_result(), finished.result_path);
-        if (is_bad && parts[0] == "badresult") finished.result_digest = sha256("another result");
+        finished.result_digest = write_job_result(small_result(execution.token()), finished.result_path);
+        if (mode == "badresult") finished.result_digest = sha256("another result");
+        if (mode == "noresult") std::filesystem::remove(finished.result_path);
     }
-    const std::string trace = setting("LEADSWEEP_FAKE_TRACE", "");
-    if (!trace.empty()) {
-        const int file = ::open(trace.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        const std::string line = fmt::format("{} {}\n", assign.key, assign.attempt.value);
-        [[maybe_unused]] const auto written = ::write(file, line.data(), line.size());
-        ::close(file);
-    }
+    execution.note("finish");
+    append("LEADSWEEP_FAKE_TRACE", fmt::format("{} {}\n", assign.key, assign.attempt.value));
     tell(finished);
+    if (mode == "twice") tell(finished);
+}
+
+/// Says that the process lives, as the real worker does from a thread of its own.
+void beat() {
+    constexpr auto kInterval = std::chrono::milliseconds(250);
+    try {
+        for (;; std::this_thread::sleep_for(kInterval)) tell(Beat{});
+    } catch (const FileError&) {
+        // Nobody listens any more: the main thread finds the same.
+    }
 }
 
 int serve(const std::string& device) {
     std::signal(SIGPIPE, SIG_IGN);
     tell(Hello{kProtocolVersion, "fake", semantics::all(), {"cpu", device, "fake", {0}, 0}, ::getpid()});
+    std::thread(beat).detach();
     FrameReader reader;
     std::string buffer(65536, '\0');
     while (true) {
@@ -128,7 +210,6 @@ int serve(const std::string& device) {
         const ssize_t size = ::read(kCommands, buffer.data(), buffer.size());
         if (size <= 0) return 0;
         reader.feed({buffer.data(), static_cast<std::size_t>(size)});
-        tell(Beat{});
     }
 }
 

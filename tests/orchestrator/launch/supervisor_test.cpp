@@ -17,11 +17,18 @@ namespace {
 
 const std::string kFakeWorker = LEADSWEEP_BINARY_DIR "/bin/fake_worker";
 
+bool ends_soon(pid_t pid) {
+    for (int i = 0; i < 250 && ::kill(pid, 0) == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return ::kill(pid, 0) != 0;
+}
+
 /// A supervisor on its thread, and what it said.
 class Rig {
 public:
-    explicit Rig(int workers, const std::string& program = kFakeWorker, std::int64_t slots = 1) {
+    explicit Rig(int workers, const std::string& program = kFakeWorker, std::int64_t slots = 1,
+                 double coordinator_timeout_s = 10) {
         SupervisorSettings settings;
+        settings.coordinator_timeout_s = coordinator_timeout_s;
         settings.worker_program = program;
         for (int i = 0; i < workers; ++i) settings.devices.push_back({"cpu", fmt::format("cpu-{}", i), "fake", {i}, 0});
         settings.node = "n1";
@@ -106,8 +113,7 @@ TEST_CASE("Children of a spawner end with it", "[launch]") {
         child = spawner.spawn({{"/bin/sleep", "100"}, {}, folder / "out", false}).pid;
         CHECK(::kill(child, 0) == 0);
     }
-    for (int i = 0; i < 100 && ::kill(child, 0) == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    CHECK(::kill(child, 0) != 0);
+    CHECK(ends_soon(child));
 }
 
 TEST_CASE("Supervisor starts a worker a device and passes messages both ways", "[launch]") {
@@ -151,7 +157,10 @@ TEST_CASE("A crash is told apart from a kill, an exit, and garbage", "[launch]")
     const auto [mode, failure, text] =
         GENERATE(table<std::string, FailureClass, std::string>({{"crash", FailureClass::kCrashed, "signal 6"},
                                                                 {"exit", FailureClass::kCrashed, "exit code 7"},
-                                                                {"garbage", FailureClass::kKilled, "no message"}}));
+                                                                {"garbage", FailureClass::kKilled, "no message"},
+                                                                {"oversized", FailureClass::kKilled, "frame of"},
+                                                                {"truncated", FailureClass::kCrashed, "exit code 0"},
+                                                                {"closed", FailureClass::kKilled, "closed its pipe"}}));
     ::setenv("LEADSWEEP_FAKE_MODE", mode.c_str(), 1);
     Rig rig(1);
     const auto worker = rig.next<WorkerReady>();
@@ -172,6 +181,53 @@ TEST_CASE("A worker that prints megabytes goes on", "[launch]") {
     CHECK(rig.next_from_worker<Finished>());
 }
 
+TEST_CASE("A supervisor whose spawner is killed says so, and its workers end", "[launch]") {
+    Rig rig(2);
+    const auto worker = rig.next<WorkerReady>();
+    REQUIRE(worker);
+    ::kill(rig.spawner().process(), SIGKILL);
+    const auto failed = rig.next<SupervisorFailed>();
+    REQUIRE(failed);
+    CHECK_THAT(failed->message, ContainsText("spawner"));
+    CHECK(ends_soon(static_cast<pid_t>(worker->hello.pid)));
+}
+
+TEST_CASE("A spawner that is stopped is ended with its children", "[launch]") {
+    pid_t child = 0;
+    TemporaryFolder folder;
+    {
+        Spawner spawner;
+        child = spawner.spawn({{"/bin/sleep", "100"}, {}, folder / "out", false}).pid;
+        ::kill(spawner.process(), SIGSTOP);
+    }
+    CHECK(ends_soon(child));
+}
+
+TEST_CASE("A supervisor that was taken for lost kills its workers and registers anew", "[launch]") {
+    Rig rig(1);
+    CHECK(rig.next<SupervisorReady>()->registration == 0);
+    const auto worker = rig.next<WorkerReady>();
+    REQUIRE(worker);
+    rig.mail().to_supervisor.push(ResetSupervisor{7});
+    const auto again = rig.next<SupervisorReady>();
+    REQUIRE(again);
+    CHECK(again->registration == 7);
+    CHECK(::kill(static_cast<pid_t>(worker->hello.pid), 0) != 0);
+    rig.mail().to_supervisor.push(StartWorkers{1});
+    const auto fresh = rig.next<WorkerReady>();
+    REQUIRE(fresh);
+    CHECK(fresh->worker != worker->worker);
+    rig.assign(fresh->worker, 5);
+    CHECK(rig.next_from_worker<Finished>()->attempt == AttemptId{5});
+}
+
+TEST_CASE("A supervisor that hears nothing of its coordinator ends its workers and itself", "[launch]") {
+    Rig rig(1, kFakeWorker, 1, 1);
+    const auto worker = rig.next<WorkerReady>();
+    REQUIRE(worker);
+    CHECK(ends_soon(static_cast<pid_t>(worker->hello.pid)));
+}
+
 TEST_CASE("A worker program that cannot start is an error that names it", "[launch]") {
     Rig rig(1, "/bin/false");
     const auto failed = rig.next<SupervisorFailed>();
@@ -186,4 +242,6 @@ TEST_CASE("Devices are learned from the worker program", "[launch]") {
     REQUIRE(devices.size() == 2);
     CHECK(devices[1].uuid == "cpu-1");
     CHECK_THROWS_WITH(discover_devices(spawner, "/bin/false", 1, folder.path().string()), ContainsText("/bin/false"));
+    CHECK_THROWS_WITH(discover_devices(spawner, "/nowhere/worker", 1, folder.path().string()),
+                      ContainsText("/nowhere/worker") && ContainsText("--worker"));
 }

@@ -45,6 +45,7 @@ bool Scheduler::start_one(NodeIndex node, double now) {
     for (const auto& [rank, queue] : queues_.order()) {
         if (wanted && rank.descending_priority != level) break;
         if (start_from(*queue, node, now)) return true;
+        if (place.idle_workers == 0) return false;  // the last one was ended to get a fresh one
         if (wanted || !packs_.is_work()) continue;
         wanted = pack_to_make(*queue, node, now);
         level = rank.descending_priority;
@@ -154,9 +155,10 @@ std::optional<PackIndex> Scheduler::pack_to_make(const ShapeQueue& queue, NodeIn
     const JobShape& shape = queue.shape;
     if (cluster_.node(node).device_count < shape.devices && !shape.may_span_nodes) return std::nullopt;
     for (const auto& [job, pack] : queue.heads) {
-        if (!packs_.has_missing(pack, node) || !packs_.is_worth_making(pack, node, cluster_)) continue;
-        const bool is_for_head = reservation_ && jobs_[reservation_->job].pack == pack;
-        if (is_for_head || spares_reservation(node, {idle_worker(node)}, now + packs_.shard_seconds())) return pack;
+        if (!packs_.has_missing(pack, node)) continue;
+        if (is_reserved(node) && jobs_[reservation_->job].pack == pack) return pack;
+        if (!packs_.is_worth_making(pack, node, cluster_)) continue;
+        if (spares_reservation(node, {idle_worker(node)}, now + packs_.shard_seconds())) return pack;
     }
     return std::nullopt;
 }

@@ -118,16 +118,20 @@ std::vector<WorkerIndex> Scheduler::spanning_gang(const JobShape& shape, PackInd
     return {};
 }
 
+bool Scheduler::is_reserved(NodeIndex node) const {
+    if (!reservation_) return false;
+    const auto& nodes = reservation_->nodes;
+    return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
 /// Whether these workers may be busy until `ends_at` without delaying the gang for which their node is reserved.
 bool Scheduler::spares_reservation(NodeIndex node, const std::vector<WorkerIndex>& gang, double ends_at) const {
-    if (!reservation_) return true;
-    const auto& nodes = reservation_->nodes;
-    if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) return true;
+    if (!is_reserved(node)) return true;
     const double shadow = reservation_->shadow;
     if (shadow >= kUnknownTime) return false;
     if (ends_at <= shadow) return true;
     int left = -static_cast<int>(gang.size());
-    for (const NodeIndex reserved : nodes)
+    for (const NodeIndex reserved : reservation_->nodes)
         for (const DeviceOnNode& device : cluster_.node(reserved).devices)
             if (device.when_free() <= shadow) ++left;
     // A device that is shared and busy beyond the shadow was not counted, so nothing is lost by using it.
@@ -147,10 +151,8 @@ void Scheduler::forget_reservation() {
 
 /// Something happened on a node: if it was reserved, the best place is looked for anew.
 void Scheduler::lose_reserved(NodeIndex node) {
-    if (!reservation_) return;
-    auto& nodes = reservation_->nodes;
-    if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) return;
-    for (const NodeIndex reserved : std::exchange(nodes, {})) mark_dirty(reserved);
+    if (!is_reserved(node)) return;
+    for (const NodeIndex reserved : std::exchange(reservation_->nodes, {})) mark_dirty(reserved);
 }
 
 }  // namespace leadsweep

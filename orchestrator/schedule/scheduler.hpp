@@ -150,6 +150,7 @@ private:
     std::vector<WorkerIndex> gang_of_head(const JobShape& shape, PackIndex pack);
     std::vector<WorkerIndex> spanning_gang(const JobShape& shape, PackIndex pack) const;
     bool spares_reservation(NodeIndex node, const std::vector<WorkerIndex>& gang, double ends_at) const;
+    bool is_reserved(NodeIndex node) const;
     void forget_reservation();
     void lose_reserved(NodeIndex node);
 

@@ -146,6 +146,34 @@ TEST_CASE("A pack is made on a second node only where more of its jobs wait than
     CHECK(rig.take<StartPrepare>().size() == (jobs == 2 ? 0U : 2U));
 }
 
+TEST_CASE("A pack is made wherever a gang at the head of the queue will start", "[scheduler]") {
+    SchedulerRig rig(std::vector<ScheduledJob>{{}, {.devices = 3, .across_nodes = true}}, {1});
+    rig.workers(2, "n1", 1);
+    auto shard = rig.take<StartPrepare>();
+    REQUIRE(shard.size() == 1);
+    rig.scheduler.on_prepared(shard[0].worker, shard[0].attempt, 1);
+    const auto first = rig.take<StartAttempt>();
+    REQUIRE(first.size() == 1);
+    rig.workers(1, "n2", 2, 1);
+    rig.finish(first[0], 2);
+    shard = rig.take<StartPrepare>();
+    REQUIRE(shard.size() == 1);
+    CHECK(rank_of(shard[0].worker) == 2);
+    rig.scheduler.on_prepared(shard[0].worker, shard[0].attempt, 3);
+    CHECK(rig.started() == std::vector<JobIndex>{1});
+}
+
+TEST_CASE("A fresh process is asked for even where shards are still missing", "[scheduler]") {
+    SchedulerRig rig(std::vector<ScheduledJob>{{.needs_fresh_worker = true}, {.needs_fresh_worker = true}, {.pack = 1}},
+                     {0, 1});
+    rig.workers(1);
+    const auto first = rig.take<StartAttempt>();
+    REQUIRE(first.size() == 1);
+    rig.finish(first[0], 1);
+    CHECK(rig.take<KillWorker>().size() == 1);
+    CHECK(rig.take<StartPrepare>().empty());
+}
+
 TEST_CASE("A pack that urgent jobs need is made before lesser jobs start", "[scheduler]") {
     SchedulerRig rig(std::vector<ScheduledJob>{{.pack = 0}, {.pack = 1, .priority = 1}}, {0, 1});
     rig.workers(1);

@@ -30,6 +30,7 @@ struct RunOptions {
     int threads = 1;
     int workers = 0;
     bool is_quiet = false;
+    std::optional<std::uint64_t> chaos_seed;
     SchedulerSettings scheduling;
     double supervisor_timeout_s = 2.5;
     std::optional<double> time_left_s;
@@ -90,6 +91,7 @@ SupervisorSettings supervisor_settings(const RunOptions& options, const Places& 
     settings.node = host_name();
     settings.log_folder = places.scratch + "/logs";
     settings.rank = rank;
+    settings.chaos_seed = options.chaos_seed;
     return settings;
 }
 
@@ -120,6 +122,7 @@ int coordinate(const RunOptions& options, const Places& places, Spawner& spawner
     const Plan plan = make_plan(sweep, catalogue_provider(places, spawner));
     const DurationModel durations = learn_durations(places.db);
     ResultStore store = ResultStore::open(places.db);
+    std::optional<Interruption> leaving;  // to the end: one more Ctrl-C must not kill what is about to end
     PreparedRun run =
         prepare_run(plan, read_file(options.sweep), places, store, {options.retry.begin(), options.retry.end()});
     expect_durations(plan, durations, device_kind, run.work.jobs);
@@ -138,6 +141,7 @@ int coordinate(const RunOptions& options, const Places& places, Spawner& spawner
         settings.scheduling = options.scheduling;
         settings.supervisor_timeout_s = options.supervisor_timeout_s;
         settings.time_left_s = options.time_left_s ? options.time_left_s : time_left_of_allocation();
+        leaving.emplace();
         try {
             Coordinator coordinator(plan, std::move(run.work), settings, store, *transport, *view);
             code = coordinator.run();
@@ -146,6 +150,10 @@ int coordinate(const RunOptions& options, const Places& places, Spawner& spawner
             throw;
         }
     }
+    if (options.chaos_seed && to_do > 0)
+        log::info(
+            "chaos, seed {}: {}", *options.chaos_seed,
+            code == kExitDone ? fmt::format("all {} jobs completed regardless", to_do) : "not all jobs completed");
     if (run.failed_before > 0 && code == kExitDone) code = kExitSomeFailed;
     log::info("{}: {}; see: leadsweep table --db {}", plan.sweep_name,
               to_do == 0 ? "nothing to do" : (code == kExitDone ? "complete" : "not complete"), places.db);
@@ -155,6 +163,7 @@ int coordinate(const RunOptions& options, const Places& places, Spawner& spawner
 int run_as_rank(const RunOptions& options) {
     const Places places = resolve_places(options.places);
     Spawner spawner;
+    mark_rank_zero();
     std::unique_ptr<MpiWorld> world;
     if (is_under_mpi_launcher()) world = std::make_unique<MpiWorld>();
     const std::uint32_t rank = world ? world->rank() : 0;
@@ -175,7 +184,7 @@ int run_as_rank(const RunOptions& options) {
         }
         return kExitDone;
     }
-    mark_rank_zero();
+    mark_rank_zero_up();
     if (world && world->size() > 1 && !std::getenv(kExitFileVariable))
         log::warning(
             "under plain mpirun a dead rank ends all ranks; nothing is lost, and the same command goes on. "
@@ -248,6 +257,8 @@ void add_run_command(CLI::App& app, int& exit_code) {
         ->transform(
             CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}},
                                   CLI::AsNumberWithUnit::CASE_INSENSITIVE, "TIME"));
+    command->add_option("--chaos", options->chaos_seed,
+                        "rehearse: kill and stop workers at random, each about every 20 attempts or 30 s; seed");
     command->add_flag("--quiet", options->is_quiet, "no progress");
     command->add_option("--hung-after", options->scheduling.phase_timeout_s, "seconds without progress")
         ->capture_default_str();

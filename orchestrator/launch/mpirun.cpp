@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -77,7 +78,7 @@ public:
             forward_interrupts();
             const bool is_rank_zero_over = std::filesystem::exists(exit_file_) || has_rank_zero_died();
             if (is_rank_zero_over && !rank_zero_ended) rank_zero_ended = Clock::now();
-            if (!rank_zero_ended && !has_lived_ && Clock::now() - started_ > kStartTimeout) {
+            if (!rank_zero_ended && !is_up_ && Clock::now() - started_ > kStartTimeout) {
                 log::error("the ranks did not come together within {} s", kStartTimeout.count());
                 rank_zero_ended = Clock::now();
             }
@@ -125,7 +126,8 @@ private:
         struct flock lock = whole_file();
         if (::fcntl(file.get(), F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return false;
         const auto words = split(read_file(mark_path(exit_file_)), ' ');
-        if (words.size() == 2 && words[1] == host_name()) rank_zero_ = std::atoi(words[0].c_str());
+        is_up_ = words.size() == 2;
+        if (is_up_ && words[1] == host_name()) rank_zero_ = std::atoi(words[0].c_str());
         has_lived_ = true;
         return true;
     }
@@ -152,6 +154,7 @@ private:
     int forwarded_ = 0;
     bool has_ended_ = false;
     bool has_lived_ = false;
+    bool is_up_ = false;
     bool is_told_to_end_ = false;
     Clock::time_point started_ = Clock::now();
     Clock::time_point told_to_end_;
@@ -161,16 +164,20 @@ private:
 
 void mark_rank_zero() {
     const char* exit_file = std::getenv(kExitFileVariable);
-    if (!exit_file) return;
-    const std::string path = mark_path(exit_file);
+    const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
+    if (!exit_file || !rank || std::string_view(rank) != "0") return;
     static UniqueDescriptor file;  // to the end of the process: after the exit code is written
-    file = UniqueDescriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!file.is_open()) throw FileError(path, errno, "open");
-    const std::string self = fmt::format("{} {}", ::getpid(), host_name());
+    file = UniqueDescriptor(::open(mark_path(exit_file).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!file.is_open()) throw FileError(mark_path(exit_file), errno, "open");
     struct flock lock = whole_file();
-    // Without locks or room only the sight of rank 0's death is missed: silence tells of it later.
-    if (::pwrite(file.get(), self.data(), self.size(), 0) < 0 || ::fcntl(file.get(), F_OFD_SETLK, &lock) != 0)
-        log::warning("{}: {}; the death of rank 0 will be seen late", path, std::strerror(errno));
+    // Without locks only the sight of rank 0's death is missed: silence tells of it later.
+    if (::fcntl(file.get(), F_OFD_SETLK, &lock) != 0)
+        log::warning("{}: {}; the death of rank 0 will be seen late", mark_path(exit_file), std::strerror(errno));
+}
+
+void mark_rank_zero_up() {
+    const char* exit_file = std::getenv(kExitFileVariable);
+    if (exit_file) std::ofstream(mark_path(exit_file)) << ::getpid() << ' ' << host_name();
 }
 
 int run_under_mpirun(int ranks, const std::vector<std::string>& arguments, const std::string& exit_file,

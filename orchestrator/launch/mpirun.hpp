@@ -10,8 +10,11 @@ namespace leadsweep {
 inline constexpr const char* kExitFileVariable = "LEADSWEEP_EXIT_FILE";
 
 /// Rank 0 takes a lock that the kernel gives back at its end: so the wrapper sees it die, on whatever node. Not before
-/// the spawner's fork, which would hold the lock as well. Nothing is done where --ranks did not start this.
+/// the spawner's fork, which would hold the lock as well. Nothing is done by other ranks and where --ranks did not
+/// start this.
 void mark_rank_zero();
+/// Rank 0 has met all other ranks.
+void mark_rank_zero_up();
 
 /// Runs `arguments` ([0]: this program, without --ranks) on `ranks` ranks. Interrupts reach rank 0 as SIGUSR1. An
 /// mpirun that outlives rank 0 is ended; a rank 0 that outlives mpirun is waited for; a rank 0 that died is started

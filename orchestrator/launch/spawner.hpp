@@ -11,8 +11,16 @@
 #include <sys/types.h>
 
 #include "shared/core/descriptor.hpp"
+#include "shared/core/errors.hpp"
 
 namespace leadsweep {
+
+/// The spawner process is gone or does not answer: nothing can be started any more, and nothing is lost.
+class SpawnerError : public Error {
+public:
+    using Error::Error;
+    ExitCode exit_code() const override { return kExitInterrupted; }
+};
 
 struct SpawnRequest {
     std::vector<std::string> arguments;  ///< [0] is the program's path
@@ -44,7 +52,7 @@ public:
     Spawner(const Spawner&) = delete;
     Spawner& operator=(const Spawner&) = delete;
 
-    /// Throws FileError where the program cannot be started; Error where the spawner itself is gone or does not answer.
+    /// Throws FileError where the program cannot be started; SpawnerError.
     Child spawn(const SpawnRequest& request);
     /// Signals the child's process group, if the child was not reaped yet. By itself where the spawner is gone.
     void signal(pid_t pid, int signal_number);

@@ -88,7 +88,9 @@ std::vector<Device> discover_devices(Spawner& spawner, const std::string& worker
 }
 
 Supervisor::Supervisor(SupervisorSettings settings, Spawner& spawner, SupervisorMail& mail)
-    : settings_(std::move(settings)), spawner_(spawner), mail_(mail), failed_starts_(settings_.devices.size(), 0) {}
+    : settings_(std::move(settings)), spawner_(spawner), mail_(mail), failed_starts_(settings_.devices.size(), 0) {
+    if (settings_.chaos_seed) chaos_.emplace(*settings_.chaos_seed, settings_.rank);
+}
 
 void Supervisor::run() {
     ::pthread_setname_np(::pthread_self(), "supervisor");
@@ -123,6 +125,7 @@ void Supervisor::serve() {
             next_beat = now + kBeatInterval_s;
         }
         kill_mute_workers();
+        do_chaos();
         poll_once(static_cast<int>(kBeatInterval_s * 500));
     }
 }
@@ -162,6 +165,8 @@ bool Supervisor::handle(ToSupervisor& message) {
     } else if (auto* command = std::get_if<ToWorkerOf>(&message)) {
         const auto found = workers_.find(command->worker);
         if (found == workers_.end()) return true;
+        if (chaos_ && std::holds_alternative<Assign>(command->message))
+            chaos_->on_assigned(command->worker, clock_.now_s());
         found->second.outgoing += make_frame(encode(command->message));
         write_commands(found->second);
     } else if (const auto* replace = std::get_if<ReplaceWorker>(&message)) {
@@ -182,6 +187,25 @@ void Supervisor::write_commands(Worker& worker) {
         if (written < 0) return;  // full, or the worker is gone: its exit says so
         worker.outgoing.erase(0, static_cast<std::size_t>(written));
     }
+}
+
+void Supervisor::do_chaos() {
+    if (!chaos_) return;
+    for (const ChaosAct& act : chaos_->take_due(clock_.now_s())) {
+        const auto found = workers_.find(act.worker);
+        if (found == workers_.end()) continue;
+        found->second.is_killed_by_chaos = act.signal_number == SIGKILL;
+        spawner_.signal(found->second.child.pid, act.signal_number);
+    }
+}
+
+void Supervisor::end_chaos() {
+    for (const WorkerId id : chaos_->stopped()) {
+        const auto found = workers_.find(id);
+        if (found != workers_.end()) spawner_.signal(found->second.child.pid, SIGCONT);
+    }
+    log::info("chaos, seed {}, rank {}: {} workers killed, {} stopped for a while", *settings_.chaos_seed,
+              settings_.rank, chaos_->kills(), chaos_->stops());
 }
 
 void Supervisor::kill(Worker& worker, const std::string& why) {
@@ -248,6 +272,7 @@ void Supervisor::on_fact(Worker& worker, FromWorker fact) {
                             settings_.worker_program, hello->protocol, hello->build));
         worker.has_greeted = true;
         failed_starts_[worker.device] = 0;
+        if (chaos_) chaos_->on_started(worker.id, clock_.now_s());
         mail_.from_supervisor.push(WorkerReady{worker.id, std::move(*hello), worker.log_path});
         return;
     }
@@ -266,6 +291,11 @@ void Supervisor::on_exit(const ChildExit& exit) {
         failure = FailureClass::kKilled;
         message = fmt::format("worker ended because {}", worker.why_killed);
     }
+    if (worker.is_killed_by_chaos) {
+        failure = FailureClass::kInterrupted;  // a rehearsal counts against no job
+        message = "worker killed on purpose, by --chaos";
+    }
+    if (chaos_) chaos_->on_gone(worker.id);
     const std::size_t device = worker.device;
     const bool has_greeted = worker.has_greeted;
     if (has_greeted) mail_.from_supervisor.push(WorkerLost{worker.id, failure, message, file_length(worker.log_path)});
@@ -279,6 +309,7 @@ void Supervisor::on_exit(const ChildExit& exit) {
 
 void Supervisor::stop_all(bool is_now) {
     is_stopping_ = true;
+    if (chaos_) end_chaos();
     for (auto& [id, worker] : workers_) {
         if (is_now) {
             kill(worker, "the sweep ends");

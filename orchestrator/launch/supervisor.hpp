@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "orchestrator/launch/chaos.hpp"
 #include "orchestrator/launch/spawner.hpp"
 #include "orchestrator/transport/transport.hpp"
 #include "shared/core/awake_clock.hpp"
@@ -23,8 +24,9 @@ struct SupervisorSettings {
     std::string node;
     std::string log_folder;
     std::uint32_t rank = 0;
-    double coordinator_timeout_s = 10;  ///< a coordinator unheard for so long: kill the workers and end
-    int start_attempts = 3;             ///< workers of one device that may die in a row before their Hello
+    double coordinator_timeout_s = 10;        ///< a coordinator unheard for so long: kill the workers and end
+    std::optional<std::uint64_t> chaos_seed;  ///< kill and stop workers at random
+    int start_attempts = 3;                   ///< workers of one device that may die in a row before their Hello
 };
 
 /// Devices of this machine, as `leadsweep-worker devices --threads N` tells. Throws InputError with the worker's words.
@@ -48,6 +50,7 @@ private:
         std::string log_path;
         bool has_greeted = false;
         std::string why_killed;
+        bool is_killed_by_chaos = false;
         std::optional<double> facts_ended_s;  ///< when its pipe of facts came to an end
     };
 
@@ -61,6 +64,8 @@ private:
     void on_exit(const ChildExit& exit);
     void kill(Worker& worker, const std::string& why);
     void kill_mute_workers();
+    void do_chaos();
+    void end_chaos();
     void stop_all(bool is_now);
     void poll_once(int timeout_ms);
 
@@ -71,6 +76,7 @@ private:
     std::vector<int> failed_starts_;
     std::uint32_t started_ = 0;
     AwakeClock clock_;
+    std::optional<Chaos> chaos_;
     double last_heard_s_ = 0;
     bool is_stopping_ = false;
 };

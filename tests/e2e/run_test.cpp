@@ -151,12 +151,26 @@ TEST_CASE("A run with a time limit starts what can end before it, and the next r
     CHECK(folder.run({"--time-left", "soon"}).code == 2);
 }
 
+TEST_CASE("With --chaos workers are killed and stopped on purpose, and no job fails for it") {
+    SweepFolder folder;
+    folder.write(fake_sweep(40));
+    folder.environment["LEADSWEEP_FAKE_SECONDS"] = "0.02";
+    const Outcome outcome = folder.run({"--chaos=5", "--set", "resources.max_attempts=1"});
+    INFO(outcome.err);
+    CHECK(outcome.code == 0);
+    CHECK(says(outcome.err, {"chaos, seed 5, rank 0: ", " workers killed", "all 120 jobs completed regardless"}));
+    require_complete(folder, 120);
+    CHECK(folder.count("SELECT count(*) FROM failures WHERE class = 'interrupted' AND message LIKE '%--chaos%'") > 0);
+    CHECK(folder.count("SELECT count(*) FROM attempts WHERE outcome NOT IN ('finished', 'interrupted')") == 0);
+    CHECK(all_processes_end(5));
+}
+
 TEST_CASE("A killed spawner interrupts a sweep, and the same command goes on") {
     SweepFolder folder;
     write_slow_sweep(folder);
     folder.environment["LEADSWEEP_FAKE_DEVICES"] = "1";
     Process sweep(folder.run_command(), folder.environment, folder.path("run"));
-    REQUIRE(have_run(folder, 1));
+    REQUIRE(have_run(folder, 2));
     for (const pid_t spawner : processes_below(sweep.pid(), "leadsweep")) ::kill(spawner, SIGKILL);
     const Outcome outcome = sweep.wait(20);
     INFO(outcome.err);

@@ -43,6 +43,7 @@ MAY_INCLUDE = {
     "tests/mpi": SHARED + ["orchestrator/transport", "tests/support"],
     "tests/e2e": SHARED + ["tests/"],
     "tests/simulation": SHARED + ["orchestrator/schedule", "tests/support"],
+    "tests/fuzz": SHARED + ["orchestrator/plan", "tests/support"],
     "tests/drills": SHARED + ["tests/"],
     "tests/bench": SHARED + ["orchestrator/", "worker/", "tests/"],
 }

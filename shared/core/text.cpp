@@ -68,6 +68,28 @@ std::vector<std::string> split(std::string_view text, char separator) {
     }
 }
 
+std::optional<std::size_t> find_bad_utf8(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+    for (std::size_t i = 0; i < text.size();) {
+        const unsigned first = byte(i);
+        const std::size_t length = first < 0x80U       ? 1
+                                   : first >> 5U == 6  ? 2
+                                   : first >> 4U == 14 ? 3
+                                   : first >> 3U == 30 ? 4
+                                                       : 0;
+        if (length == 0) return i;
+        unsigned code = length == 1 ? first : first & (0x7fU >> length);
+        for (std::size_t k = 1; k < length; ++k) {
+            if (byte(i + k) >> 6U != 2) return i;
+            code = (code << 6U) + (byte(i + k) & 0x3fU);
+        }
+        constexpr unsigned kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+        if (code < kLeast[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return i;
+        i += length;
+    }
+    return std::nullopt;
+}
+
 std::string to_lower(std::string_view text) {
     std::string lower(text);
     std::transform(lower.begin(), lower.end(), lower.begin(),

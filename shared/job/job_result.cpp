@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "shared/core/cbor.hpp"
 #include "shared/core/digest.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/core/files.hpp"
@@ -119,7 +120,7 @@ JobResult read_job_result(const std::string& path, const std::string& expected_d
         throw InputError(fmt::format("{}: digest {} where the worker reported {}: the file was changed or torn", path,
                                      found, expected_digest));
     try {
-        return job_result_from_json(nlohmann::json::from_cbor(bytes));
+        return job_result_from_json(parse_cbor(bytes));
     } catch (const nlohmann::json::exception& error) {
         throw InputError(fmt::format("{}: no result: {}", path, error.what()));
     }

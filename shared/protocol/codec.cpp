@@ -6,7 +6,9 @@
 #include <utility>
 
 #include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
+#include "shared/core/cbor.hpp"
 
 namespace leadsweep {
 namespace {
@@ -197,7 +199,7 @@ template <class Variant>
 Variant decode_variant(std::string_view bytes) {
     Variant message;
     try {
-        from_wire(Json::from_cbor(bytes), message);
+        from_wire(parse_cbor(bytes), message);
     } catch (const Json::exception& error) {
         throw ProtocolError(fmt::format("no message of protocol {}: {}", kProtocolVersion, error.what()));
     }

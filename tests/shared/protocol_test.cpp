@@ -53,6 +53,8 @@ TEST_CASE("Garbage ends in ProtocolError and nothing else", "[protocol]") {
     reader.feed("\xff\xff\xff\xff....");
     CHECK_THROWS_AS(reader.next(), ProtocolError);
 
+    CHECK_THROWS_AS(decode_from_worker(std::string(kMaxMessageBytes, '\x81')), ProtocolError);  // arrays in arrays
+
     std::mt19937 random(1);
     const std::string good = encode(FromWorker{Progress{{1}, "training", 2, 30, 0.5, 0.1, 44.0}});
     for (int i = 0; i < 20000; ++i) {

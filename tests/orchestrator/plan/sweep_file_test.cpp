@@ -212,3 +212,9 @@ TEST_CASE("The example sweeps have the jobs their comments promise", "[sweep_fil
     CHECK(expand(load_sweep_file(folder + "real_small.yaml", {"data.records=."})).jobs.size() == 12);
     CHECK(expand(load_sweep_file(folder + "smoke.yaml")).jobs.size() == 2);
 }
+
+TEST_CASE("A sweep file that is no UTF-8 text is told with its place", "[sweep_file]") {
+    CHECK_THROWS_WITH(parse_sweep("name: s\nbase: {loss: b\xea}\n", "s.yaml"),
+                      ContainsText("s.yaml:2:15: this is no UTF-8"));
+    CHECK_NOTHROW(parse_sweep("name: fünf\nbase: {loss: bce}\n", "s.yaml"));
+}

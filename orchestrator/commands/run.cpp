@@ -59,12 +59,14 @@ private:
 /// no devices takes part all the same, and says why.
 std::vector<Device> own_devices(const RunOptions& options, const Places& places, Spawner& spawner, MpiWorld* world) {
     std::vector<Device> devices;
-    std::string problem;
+    std::exception_ptr problem;
     try {
         require_writable_folder(places.scratch);
         devices = discover_devices(spawner, places.worker, options.threads, places.scratch);
     } catch (const Error& error) {
-        problem = error.what();
+        problem = std::current_exception();
+        if (world && world->rank() > 0)
+            log::error("rank {} on {} takes no part: {}", world->rank(), host_name(), error.what());
     }
     if (world) {
         std::vector<std::string> visible;
@@ -73,10 +75,7 @@ std::vector<Device> own_devices(const RunOptions& options, const Places& places,
         std::erase_if(
             devices, [&](const Device& device) { return std::find(own.begin(), own.end(), device.uuid) == own.end(); });
     }
-    if (!problem.empty()) {
-        if (!world || world->rank() == 0) throw InputError(problem);
-        log::error("rank {} on {} takes no part: {}", world->rank(), host_name(), problem);
-    }
+    if (problem && (!world || world->rank() == 0)) std::rethrow_exception(problem);
     if (options.workers > 0 && devices.size() > static_cast<std::size_t>(options.workers))
         devices.resize(static_cast<std::size_t>(options.workers));
     return devices;

@@ -33,8 +33,9 @@ Catalogue survey_by_worker(const nlohmann::json& request, const std::string& fol
     const std::string words = read_file(log_path);
     fs::remove(log_path);
     fs::remove(request_path);
-    if (exit.code != 0 || exit.signal != 0)
-        throw InputError(fmt::format("the survey of records failed: {}", trim(words)));
+    if (exit.signal != 0)
+        throw InterruptedError(fmt::format("the survey of records was ended by signal {}: start again", exit.signal));
+    if (exit.code != 0) throw InputError(fmt::format("the survey of records failed: {}", trim(words)));
     Catalogue catalogue = load_catalogue(result_path);
     fs::remove(result_path);
     return catalogue;

@@ -285,7 +285,7 @@ std::string Spawner::ask(const std::string& request, std::vector<UniqueDescripto
     }
     if (!answer.empty()) return answer;
     is_deaf_ = true;
-    throw SpawnerError(
+    throw InterruptedError(
         fmt::format("the spawner process {} is gone or does not answer: no child can be started any more", pid_));
 }
 
@@ -324,7 +324,7 @@ std::vector<ChildExit> Spawner::take_exits() {
     std::array<char, 256> buffer{};
     while (true) {
         const ssize_t size = ::recv(exits_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-        if (size == 0) throw SpawnerError("the spawner process is gone: no child can be watched any more");
+        if (size == 0) throw InterruptedError("the spawner process is gone: no child can be watched any more");
         if (size < 0) return exits;
         const Json row = Json::parse(std::string_view(buffer.data(), static_cast<std::size_t>(size)));
         exits.push_back({row.at(0).get<pid_t>(), row.at(1).get<int>(), row.at(2).get<int>()});

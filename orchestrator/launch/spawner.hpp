@@ -15,13 +15,6 @@
 
 namespace leadsweep {
 
-/// The spawner process is gone or does not answer: nothing can be started any more, and nothing is lost.
-class SpawnerError : public Error {
-public:
-    using Error::Error;
-    ExitCode exit_code() const override { return kExitInterrupted; }
-};
-
 struct SpawnRequest {
     std::vector<std::string> arguments;  ///< [0] is the program's path
     std::map<std::string, std::string>
@@ -52,7 +45,8 @@ public:
     Spawner(const Spawner&) = delete;
     Spawner& operator=(const Spawner&) = delete;
 
-    /// Throws FileError where the program cannot be started; SpawnerError.
+    /// Throws FileError where the program cannot be started; InterruptedError where the spawner itself is gone or
+    /// does not answer.
     Child spawn(const SpawnRequest& request);
     /// Signals the child's process group, if the child was not reaped yet. By itself where the spawner is gone.
     void signal(pid_t pid, int signal_number);
@@ -60,14 +54,14 @@ public:
     pid_t process() const { return pid_; }
     /// Readable when take_exits() has something.
     int descriptor() const { return exits_.get(); }
-    /// Throws Error where the spawner is gone.
+    /// Throws InterruptedError where the spawner is gone.
     std::vector<ChildExit> take_exits();
 
     /// Runs a program to its end. For single commands, where nobody else takes exits.
     ChildExit run(const SpawnRequest& request);
 
 private:
-    /// Sends a request and waits for its answer. Throws Error where none comes; from then on always.
+    /// Sends a request and waits for its answer. Throws InterruptedError where none comes; from then on always.
     std::string ask(const std::string& request, std::vector<UniqueDescriptor>& descriptors);
 
     std::mutex mutex_;

@@ -74,8 +74,10 @@ std::vector<Device> discover_devices(Spawner& spawner, const std::string& worker
         spawner.run({{worker_program, "devices", "--threads", std::to_string(threads)}, {}, path, false});
     const std::string text = read_file(path);
     std::filesystem::remove(path);
-    if (exit.code != 0 || exit.signal != 0)
-        throw InputError(fmt::format("{} devices failed: {}", worker_program, trim(text)));
+    if (exit.signal != 0)
+        throw InterruptedError(
+            fmt::format("{} devices was ended by signal {}: start again", worker_program, exit.signal));
+    if (exit.code != 0) throw InputError(fmt::format("{} devices failed: {}", worker_program, trim(text)));
     std::vector<Device> devices;
     try {
         for (const auto& entry : nlohmann::json::parse(text))
@@ -94,6 +96,11 @@ Supervisor::Supervisor(SupervisorSettings settings, Spawner& spawner, Supervisor
 
 void Supervisor::run() {
     ::pthread_setname_np(::pthread_self(), "supervisor");
+    // A command to a worker that has just died must not end this program: its exit is told a moment later.
+    sigset_t broken_pipe;
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
     try {
         serve();
     } catch (const std::exception& error) {
@@ -105,7 +112,6 @@ void Supervisor::run() {
 void Supervisor::serve() {
     std::filesystem::create_directories(settings_.log_folder);
     register_anew(0);
-    last_heard_s_ = clock_.now_s();
     double next_beat = 0;
     while (true) {
         clock_.turn();
@@ -114,8 +120,8 @@ void Supervisor::serve() {
             if (!handle(message)) return;
         }
         const double now = clock_.now_s();
-        if (now - last_heard_s_ > settings_.coordinator_timeout_s) {
-            log::error("the coordinator is silent for {:.0f} s: ending the workers of rank {}", now - last_heard_s_,
+        if (last_heard_s_ && now - *last_heard_s_ > settings_.coordinator_timeout_s) {
+            log::error("the coordinator is silent for {:.0f} s: ending the workers of rank {}", now - *last_heard_s_,
                        settings_.rank);
             stop_all(true);
             return;

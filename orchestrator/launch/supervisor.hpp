@@ -24,7 +24,7 @@ struct SupervisorSettings {
     std::string node;
     std::string log_folder;
     std::uint32_t rank = 0;
-    double coordinator_timeout_s = 10;        ///< a coordinator unheard for so long: kill the workers and end
+    double coordinator_timeout_s = 10;        ///< a coordinator silent for so long: kill the workers and end
     std::optional<std::uint64_t> chaos_seed;  ///< kill and stop workers at random
     int start_attempts = 3;                   ///< workers of one device that may die in a row before their Hello
 };
@@ -77,7 +77,7 @@ private:
     std::uint32_t started_ = 0;
     AwakeClock clock_;
     std::optional<Chaos> chaos_;
-    double last_heard_s_ = 0;
+    std::optional<double> last_heard_s_;  ///< nothing before the first word: until then the coordinator plans
     bool is_stopping_ = false;
 };
 

@@ -78,6 +78,13 @@ private:
     int error_number_;
 };
 
+/// Something from outside ended what was going on: nothing is lost, and the same command goes on.
+class InterruptedError : public Error {
+public:
+    using Error::Error;
+    ExitCode exit_code() const override { return kExitInterrupted; }
+};
+
 /// Bytes from another process that are no message of this protocol.
 class ProtocolError : public Error {
 public:

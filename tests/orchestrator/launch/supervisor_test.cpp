@@ -153,6 +153,17 @@ TEST_CASE("A killed worker is told with its signal and replaced", "[launch]") {
     CHECK(rig.next<WorkerReady>()->worker != worker->worker);
 }
 
+TEST_CASE("Commands to workers that have just died end nobody else", "[launch]") {
+    Rig rig(1);
+    for (std::uint64_t round = 1; round <= 30; ++round) {
+        const auto worker = rig.next<WorkerReady>();
+        REQUIRE(worker);
+        ::kill(static_cast<pid_t>(worker->hello.pid), SIGKILL);
+        for (int i = 0; i < 20; ++i) rig.assign(worker->worker, round);
+        CHECK(rig.next<WorkerLost>());
+    }
+}
+
 TEST_CASE("A crash is told apart from a kill, an exit, and garbage", "[launch]") {
     const auto [mode, failure, text] =
         GENERATE(table<std::string, FailureClass, std::string>({{"crash", FailureClass::kCrashed, "signal 6"},

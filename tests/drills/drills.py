@@ -27,7 +27,7 @@ from sweep_run import SweepRun, become_subreaper
 ANY, PLAIN, RANKS, PARALLEL = ("plain", "ranks", "mpirun"), ("plain",), ("ranks",), ("ranks", "mpirun")
 WEIGHT_OF_LAUNCH = {"plain": 70, "ranks": 20, "mpirun": 10}
 KINDS = {
-    "kill_worker": (16, ANY, False), "stop_worker": (8, ANY, False),
+    "kill_worker": (16, ANY, False), "kill_helper": (1, ANY, False), "stop_worker": (8, ANY, False),
     "kill_spawner": (5, ANY, False), "stop_spawner": (4, ANY, False),
     "kill_coordinator": (10, ANY, False), "stop_coordinator": (5, ANY, False),
     "kill_rank": (4, PARALLEL, False), "stop_rank": (3, PARALLEL, False),
@@ -57,6 +57,8 @@ class Drill:
         environment, arguments = {}, []
         if self.kind == "worker_mode":
             environment["LEADSWEEP_FAKE_MODE"] = f"{self.rng.choice(MODES)}:{self.rng.uniform(0.05, 0.3):.2f}"
+        if self.kind == "kill_helper":
+            environment["LEADSWEEP_FAKE_HELPER_SECONDS"] = "0.1"
         workers = self.rng.randint(1, 4) if self.launch == "plain" else ranks * self.rng.randint(1, 2)
         self.run = SweepRun(folder, binaries, self.launch, ranks, 3 * self.rng.randint(3, 8), workers, arguments,
                             environment)

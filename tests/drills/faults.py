@@ -47,6 +47,14 @@ def kill_worker(drill):
         drill.watch_attempt("worker death", attempt_of(drill, target.pid))
 
 
+def kill_helper(drill):
+    """While the sweep is being planned."""
+    drill.allowed_codes |= {3}
+    if drill.run.wait_for(lambda: drill.run.processes("helper"), 2, is_looking=False):
+        for target in drill.run.processes("helper")[:1]:
+            strike(drill, target, signal.SIGKILL)
+
+
 def stop_worker(drill):
     for target in at_random_moment(drill)[:1]:
         strike(drill, target, signal.SIGSTOP)

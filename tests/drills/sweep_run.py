@@ -25,6 +25,12 @@ class ProcessNote:
     def __init__(self, pid, parent, name, state):
         self.pid, self.parent, self.name, self.state = pid, parent, name, state
 
+    def command(self):
+        try:
+            return pathlib.Path(f"/proc/{self.pid}/cmdline").read_bytes()
+        except OSError:
+            return b""
+
     def environment(self):
         try:
             text = pathlib.Path(f"/proc/{self.pid}/environ").read_bytes().decode(errors="replace")
@@ -156,7 +162,7 @@ class SweepRun:
 
     def processes(self, role=None):
         """Live processes with their roles: launcher (leadsweep run --ranks), mpirun, daemon, coordinator, rank,
-        spawner, worker."""
+        spawner, worker, helper (a worker program that surveys records or tells the devices)."""
         notes = live_processes_below(os.getpid())
         by_pid = {note.pid: note for note in notes}
         for note in notes:
@@ -165,7 +171,7 @@ class SweepRun:
 
     def _role_of(self, note, by_pid):
         if note.name == "fake_worker":
-            return "worker"
+            return "worker" if b"\0serve\0" in note.command() else "helper"
         if note.name in ("mpirun", "prterun", "mpiexec"):
             return "mpirun"
         if note.name in ("orted", "prted"):
@@ -235,7 +241,7 @@ class SweepRun:
                 return bool(condition())
             if is_looking:
                 self.look()
-            time.sleep(0.01)
+            time.sleep(0.01 if is_looking else 0)
         return False
 
     def wait_for_end(self, bound_s):

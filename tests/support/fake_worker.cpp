@@ -2,10 +2,11 @@
 // orchestrator is tested in milliseconds.
 //
 // Environment: LEADSWEEP_FAKE_DEVICES (number of devices, 2), LEADSWEEP_FAKE_SECONDS (length of an attempt, 0; MIN:MAX
-// for lengths between), LEADSWEEP_FAKE_RESULT=yes (attempts leave a result file, with a token as metric `token`),
-// LEADSWEEP_FAKE_TRACE (file to which every completed execution appends "key attempt"), LEADSWEEP_FAKE_JOURNAL (file to
-// which executions append "start|step|finish key attempt token seconds pid", seconds of the monotonic clock), and
-// LEADSWEEP_FAKE_MODE: ok, or MODE[:FRACTION] for that fraction of (key, attempt) pairs, with MODE in
+// for lengths between), LEADSWEEP_FAKE_HELPER_SECONDS (before a survey or a list of devices, 0),
+// LEADSWEEP_FAKE_RESULT=yes (attempts leave a result file, with a token as metric `token`), LEADSWEEP_FAKE_TRACE (file
+// to which every completed execution appends "key attempt"), LEADSWEEP_FAKE_JOURNAL (file to which executions append
+// "start|step|finish key attempt token seconds pid", seconds of the monotonic clock), and LEADSWEEP_FAKE_MODE: ok, or
+// MODE[:FRACTION] for that fraction of (key, attempt) pairs, with MODE in
 //   crash, exit, hang, stop, invalid, diverged, oom      what the name says
 //   garbage, truncated, oversized                        on the pipe of facts
 //   closed                                               the pipe of facts is closed, the process goes on
@@ -242,6 +243,8 @@ int main(int count, char** arguments) try {
     const std::vector<std::string> args(arguments + 1, arguments + count);
     const std::string command = args.empty() ? "" : args[0];
     if (command == "serve") return serve(args.at(2));
+    std::this_thread::sleep_for(
+        std::chrono::duration<double>(std::stod(setting("LEADSWEEP_FAKE_HELPER_SECONDS", "0"))));
     if (command == "survey") return survey(args.at(1), args.at(3));
     if (command == "devices") {
         nlohmann::json devices = nlohmann::json::array();

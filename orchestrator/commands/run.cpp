@@ -21,6 +21,9 @@
 namespace leadsweep {
 namespace {
 
+/// Under plain mpirun no rank is dead while another lives: a lost one was stopped or cut off, and may be heard again.
+constexpr double kFarewell_s = 10;
+
 struct RunOptions {
     std::string sweep;
     std::vector<std::string> set;
@@ -139,6 +142,7 @@ int coordinate(const RunOptions& options, const Places& places, Spawner& spawner
         settings.work_folder = places.work;
         settings.scheduling = options.scheduling;
         settings.supervisor_timeout_s = options.supervisor_timeout_s;
+        if (!std::getenv(kExitFileVariable)) settings.farewell_s = kFarewell_s;
         settings.time_left_s = options.time_left_s ? options.time_left_s : time_left_of_allocation();
         leaving.emplace();
         try {

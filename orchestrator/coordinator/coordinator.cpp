@@ -286,6 +286,7 @@ void Coordinator::send_to_all(const ToSupervisor& message) {
 
 void Coordinator::stop_supervisors(bool is_now) {
     send_to_all(StopSupervisor{is_now});
+    bid_farewell_to_lost();
     // One more turn, so that what was sent leaves this process.
     (void)transport_.receive(std::chrono::milliseconds(1));
 }

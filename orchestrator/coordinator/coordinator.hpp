@@ -59,6 +59,7 @@ struct CoordinatorSettings {
     double supervisor_timeout_s = 2.5;
     double start_timeout_s = 120;       ///< for all supervisors to report
     double stop_timeout_s = 60;         ///< of an orderly end
+    double farewell_s = 0;              ///< at the end, for ranks that were taken for lost to be heard again
     std::optional<double> time_left_s;  ///< until the allocation ends; what runs is stopped in good time before
     Incarnation incarnation;
 };
@@ -135,6 +136,7 @@ private:
     void send_to_worker(WorkerId worker, ToWorker message);
     void send_to_all(const ToSupervisor& message);
     void stop_supervisors(bool is_now);
+    void bid_farewell_to_lost();
     AttemptId next_attempt();
     std::string newest_checkpoint_folder(const std::string& key) const;
     bool is_over() const;

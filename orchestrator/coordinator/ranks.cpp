@@ -1,5 +1,6 @@
 // How ranks are lost and come back.
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -19,6 +20,20 @@ void Coordinator::on_lost_supervisor_heard(std::uint32_t rank, const FromSupervi
         supervisor.is_asked_to_reset = true;
         transport_.remember(rank);
         transport_.send(rank, ResetSupervisor{supervisor.registration});
+    }
+}
+
+/// A lost rank that still lives leaves with the others: mpirun takes a rank 0 that leaves without them for a failure.
+void Coordinator::bid_farewell_to_lost() {
+    const double deadline = now_s() + settings_.farewell_s;
+    const auto is_lost = [](const Supervisor& supervisor) { return supervisor.is_lost; };
+    while (std::any_of(supervisors_.begin(), supervisors_.end(), is_lost) && now_s() < deadline) {
+        for (const Received& received : transport_.receive(std::chrono::milliseconds(20))) {
+            Supervisor& supervisor = supervisors_.at(received.rank);
+            if (!std::exchange(supervisor.is_lost, false)) continue;
+            transport_.remember(received.rank);
+            transport_.send(received.rank, StopSupervisor{true});
+        }
     }
 }
 

@@ -42,9 +42,13 @@ std::vector<pid_t> daemons_below(pid_t launcher) {
     return found;
 }
 
-std::vector<std::string> under_mpirun(const SweepFolder& folder, int ranks) {
+/// Where a test is not about silence, a machine that stands still for seconds is no lost rank.
+const std::vector<std::string> kPatient{"--rank-timeout", "60"};
+
+std::vector<std::string> under_mpirun(const SweepFolder& folder, int ranks,
+                                      const std::vector<std::string>& arguments = kPatient) {
     std::vector<std::string> command{"setsid", "--wait", "mpirun", "--oversubscribe", "-n", std::to_string(ranks)};
-    for (const auto& argument : folder.run_command()) command.push_back(argument);
+    for (const auto& argument : folder.run_command(arguments)) command.push_back(argument);
     return command;
 }
 
@@ -87,6 +91,24 @@ TEST_CASE("Under mpirun the ranks share the devices and complete the sweep") {
     CHECK(all_processes_end(10));
 }
 
+TEST_CASE("Under mpirun a rank that is taken for lost when the sweep is complete leaves with the others") {
+    SweepFolder folder;
+    write_sweep(folder);
+    Process sweep(under_mpirun(folder, 3, {"--rank-timeout", "1"}), folder.environment, folder.path("run"));
+    REQUIRE(wait_until(40, [&] { return folder.executions().size() >= 4; }));
+    const pid_t rank = process_of_rank(sweep.pid(), 2);
+    REQUIRE(rank > 0);
+    ::kill(rank, SIGSTOP);
+    CHECK(wait_until(40, [&] { return folder.count("SELECT count(*) FROM runs WHERE state = 'finished'") == 30; }));
+    ::kill(rank, SIGCONT);
+    const Outcome outcome = sweep.wait(60);
+    INFO(outcome.err);
+    CHECK(says(outcome.err, {"rank 2 on ", "is lost"}));
+    CHECK(outcome.code == 0);
+    CHECK(folder.count("SELECT count(*) FROM attempts WHERE outcome IS NULL") == 0);
+    CHECK(all_processes_end(10));
+}
+
 TEST_CASE("Under mpirun a sweep with nothing to do ends on all ranks") {
     SweepFolder folder;
     write_sweep(folder);
@@ -110,7 +132,7 @@ TEST_CASE("Under mpirun bad input ends all ranks") {
 TEST_CASE("With --ranks the sweep is complete and the exit code is rank 0's") {
     SweepFolder folder;
     write_sweep(folder);
-    const Outcome outcome = folder.run({"--ranks", "3"});
+    const Outcome outcome = folder.run({"--ranks", "3", "--rank-timeout", "60"});
     INFO(outcome.err);
     CHECK(outcome.code == 0);
     require_complete(folder);

@@ -31,7 +31,10 @@ namespace {
 constexpr auto kPoll = std::chrono::milliseconds(50);
 constexpr auto kOutliveGrace = std::chrono::seconds(3);
 constexpr auto kEndGrace = std::chrono::seconds(3);
-constexpr auto kStartTimeout = std::chrono::seconds(120);  ///< a rank that dies early leaves the others waiting
+constexpr auto kFirstStartTimeout = std::chrono::seconds(20);  ///< a rank that dies early leaves the others waiting
+constexpr int kStartTimeoutGrowth = 3;                         ///< each start may take longer: clusters can be slow
+constexpr std::string_view kLocked = "locked";
+constexpr std::string_view kUnlocked = "unlocked";
 
 std::atomic<int> interrupts{0};
 
@@ -58,7 +61,8 @@ std::string mark_path(const std::string& exit_file) {
 /// One start of mpirun and what came of it.
 class Launch {
 public:
-    Launch(const std::vector<std::string>& command, std::string exit_file) : exit_file_(std::move(exit_file)) {
+    Launch(const std::vector<std::string>& command, std::string exit_file, std::chrono::seconds start_timeout)
+        : exit_file_(std::move(exit_file)), start_timeout_(start_timeout) {
         std::filesystem::remove(exit_file_);
         std::filesystem::remove(mark_path(exit_file_));
         start(command);
@@ -78,8 +82,8 @@ public:
             forward_interrupts();
             const bool is_rank_zero_over = std::filesystem::exists(exit_file_) || has_rank_zero_died();
             if (is_rank_zero_over && !rank_zero_ended) rank_zero_ended = Clock::now();
-            if (!rank_zero_ended && !is_up_ && Clock::now() - started_ > kStartTimeout) {
-                log::error("the ranks did not come together within {} s", kStartTimeout.count());
+            if (!rank_zero_ended && !is_up_ && Clock::now() - started_ > start_timeout_) {
+                log::error("the ranks did not come together within {} s", start_timeout_.count());
                 rank_zero_ended = Clock::now();
             }
             if (has_ended_ && (rank_zero_ended || !is_rank_zero_alive())) return code();
@@ -87,6 +91,9 @@ public:
             std::this_thread::sleep_for(kPoll);
         }
     }
+
+    /// Whether rank 0 was ever there.
+    bool has_lived() const { return has_lived_; }
 
 private:
     using Clock = std::chrono::steady_clock;
@@ -120,16 +127,17 @@ private:
         }
     }
 
+    /// Where the file system gives no locks rank 0 is taken to live as long as mpirun does.
     bool is_rank_zero_alive() {
         const UniqueDescriptor file(::open(mark_path(exit_file_).c_str(), O_RDWR | O_CLOEXEC));
         if (!file.is_open()) return false;
-        struct flock lock = whole_file();
-        if (::fcntl(file.get(), F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return false;
-        const auto words = split(read_file(mark_path(exit_file_)), ' ');
-        is_up_ = words.size() == 2;
-        if (is_up_ && words[1] == host_name()) rank_zero_ = std::atoi(words[0].c_str());
         has_lived_ = true;
-        return true;
+        const auto words = split(trim(read_file(mark_path(exit_file_))), ' ');
+        is_up_ = is_up_ || words.size() == 3;
+        if (words.size() == 3 && words[2] == host_name()) rank_zero_ = std::atoi(words[1].c_str());
+        if (words[0] == kUnlocked) return !has_ended_;
+        struct flock lock = whole_file();
+        return ::fcntl(file.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
     }
 
     /// It lived, and neither lives nor has said how it ended.
@@ -149,6 +157,7 @@ private:
     }
 
     std::string exit_file_;
+    std::chrono::seconds start_timeout_;
     pid_t pid_ = 0;
     pid_t rank_zero_ = 0;  ///< where it lives on this host
     int forwarded_ = 0;
@@ -167,17 +176,21 @@ void mark_rank_zero() {
     const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
     if (!exit_file || !rank || std::string_view(rank) != "0") return;
     static UniqueDescriptor file;  // to the end of the process: after the exit code is written
-    file = UniqueDescriptor(::open(mark_path(exit_file).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!file.is_open()) throw FileError(mark_path(exit_file), errno, "open");
+    const std::string fresh = mark_path(exit_file) + ".new";
+    file = UniqueDescriptor(::open(fresh.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!file.is_open()) throw FileError(fresh, errno, "open");
     struct flock lock = whole_file();
     // Without locks only the sight of rank 0's death is missed: silence tells of it later.
-    if (::fcntl(file.get(), F_OFD_SETLK, &lock) != 0)
-        log::warning("{}: {}; the death of rank 0 will be seen late", mark_path(exit_file), std::strerror(errno));
+    const bool is_locked = ::fcntl(file.get(), F_OFD_SETLK, &lock) == 0;
+    if (!is_locked) log::warning("{}: {}; the death of rank 0 will be seen late", fresh, std::strerror(errno));
+    std::ofstream(fresh) << (is_locked ? kLocked : kUnlocked) << ' ';
+    std::filesystem::rename(fresh, mark_path(exit_file));  // whoever sees it sees it locked
 }
 
 void mark_rank_zero_up() {
     const char* exit_file = std::getenv(kExitFileVariable);
-    if (exit_file) std::ofstream(mark_path(exit_file)) << ::getpid() << ' ' << host_name();
+    if (!exit_file) return;
+    std::ofstream(mark_path(exit_file), std::ios::in | std::ios::ate) << ::getpid() << ' ' << host_name() << '\n';
 }
 
 int run_under_mpirun(int ranks, const std::vector<std::string>& arguments, const std::string& exit_file,
@@ -187,10 +200,14 @@ int run_under_mpirun(int ranks, const std::vector<std::string>& arguments, const
     ::setenv(kExitFileVariable, exit_file.c_str(), 1);
     std::vector<std::string> command{"mpirun", "--oversubscribe", "--enable-recovery", "-n", std::to_string(ranks)};
     command.insert(command.end(), arguments.begin(), arguments.end());
-    for (int launch = 0; launch <= relaunches; ++launch) {
-        if (const auto code = Launch(command, exit_file).wait()) return *code;
+    auto start_timeout = kFirstStartTimeout;
+    for (int number = 0; number <= relaunches; ++number, start_timeout *= kStartTimeoutGrowth) {
+        Launch launch(command, exit_file, start_timeout);
+        if (const auto code = launch.wait()) return *code;
         if (interrupts > 0) return kExitInterrupted;
-        log::warning("rank 0 died{}", launch < relaunches ? ": starting again from the database" : " once too often");
+        log::warning("{}{}",
+                     launch.has_lived() ? "rank 0 died" : "mpirun did not start rank 0: its own words are above",
+                     number < relaunches ? "; starting again from the database" : ", once too often");
     }
     return kExitInterrupted;
 }

@@ -78,7 +78,8 @@ class SweepRun:
             f"base: {{loss: bce, resources: {{max_attempts: 20}}}}\naxes: {{seed: [{seeds}], fold: all}}\n")
         (self.folder / "control").write_bytes(struct.pack("3d", 0, 0, 0))
         agent = self.folder / "agent"
-        agent.write_text("#!/bin/sh\nshift\nexec sh -c \"$*\"\n")  # every fake node is this machine
+        # Every fake node is this machine, with a folder of its own for what a daemon writes.
+        agent.write_text('#!/bin/sh\nTMPDIR=$(dirname "$0")/$1\nexport TMPDIR\nmkdir -p "$TMPDIR"\nshift\nexec sh -c "$*"\n')
         agent.chmod(0o755)
         (self.folder / "hosts").write_text("".join(f"node{i} slots=8\n" for i in range(2)))
         self.environment = {

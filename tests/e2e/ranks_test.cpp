@@ -23,9 +23,12 @@ void write_sweep(SweepFolder& folder) {
     folder.environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1";
 }
 
-/// mpirun takes two names of this machine for two nodes, each with a daemon of its own (Open MPI 4: orted).
+/// mpirun takes two names of this machine for two nodes, each with a daemon (Open MPI 4: orted) and a temporary folder
+/// of its own.
 void write_two_nodes(SweepFolder& folder) {
-    folder.write("#!/bin/sh\nshift\nexec sh -c \"$*\"\n", "agent");
+    folder.write(
+        "#!/bin/sh\nTMPDIR=$(dirname \"$0\")/$1\nexport TMPDIR\nmkdir -p \"$TMPDIR\"\nshift\nexec sh -c \"$*\"\n",
+        "agent");
     std::filesystem::permissions(folder.path("agent"), std::filesystem::perms::owner_all);
     folder.write("node0 slots=4\nnode1 slots=4\n", "hosts");
     folder.environment["OMPI_MCA_plm_rsh_agent"] = folder.environment["PRTE_MCA_plm_ssh_agent"] = folder.path("agent");
@@ -64,18 +67,31 @@ long ranks_that_worked(const SweepFolder& folder) {
     return folder.count("SELECT count(DISTINCT worker >> 32) FROM attempts WHERE outcome = 'finished'");
 }
 
-/// The process of a rank: its workers are its grandchildren, below its spawner. What lies between it and the launcher
-/// differs between versions of Open MPI (mpirun, prterun), the environment of a rank does not.
-pid_t process_of_rank(pid_t launcher, int rank) {
+/// Processes of a rank. What lies between them and the launcher differs between versions of Open MPI (mpirun, prterun),
+/// the environment of a rank does not.
+std::vector<pid_t> processes_of_rank(pid_t launcher, int rank) {
+    std::vector<pid_t> found;
     for (const pid_t pid : processes_below(launcher, "leadsweep")) {
         std::ifstream stream(fmt::format("/proc/{}/environ", pid));
         std::ostringstream text;
         text << stream.rdbuf();
-        const bool is_of_rank =
-            text.str().find(fmt::format("OMPI_COMM_WORLD_RANK={}", rank) + '\0') != std::string::npos;
-        if (is_of_rank && !processes_below(pid, "leadsweep").empty()) return pid;
+        if (text.str().find(fmt::format("OMPI_COMM_WORLD_RANK={}", rank) + '\0') != std::string::npos)
+            found.push_back(pid);
     }
+    return found;
+}
+
+/// The process of a rank that has a spawner below it; -1 as long as there is none.
+pid_t process_of_rank(pid_t launcher, int rank) {
+    for (const pid_t pid : processes_of_rank(launcher, rank))
+        if (!processes_below(pid, "leadsweep").empty()) return pid;
     return -1;
+}
+
+/// As soon as there is one.
+pid_t first_process_of_rank(pid_t launcher, int rank) {
+    const auto found = processes_of_rank(launcher, rank);
+    return found.empty() ? -1 : found.front();
 }
 
 }  // namespace
@@ -204,6 +220,21 @@ TEST_CASE("With --ranks a rank that was stopped and taken for lost comes back wi
     CHECK(folder.count(
               "SELECT count(*) FROM attempts AS a WHERE worker >> 32 = 1 AND outcome = 'finished' AND attempt_id "
               "> (SELECT max(attempt_id) FROM attempts WHERE outcome = 'node_lost')") > 0);
+    CHECK(all_processes_end(10));
+}
+
+TEST_CASE("With --ranks a rank 0 that dies before the ranks met is started again") {
+    SweepFolder folder;
+    write_sweep(folder);
+    Process sweep(folder.run_command({"--ranks", "2"}), folder.environment, folder.path("run"));
+    pid_t rank = -1;
+    REQUIRE(wait_until(20, [&] { return (rank = first_process_of_rank(sweep.pid(), 0)) > 0; }));
+    ::kill(rank, SIGKILL);
+    const Outcome outcome = sweep.wait(100);
+    INFO(outcome.err);
+    CHECK(outcome.code == 0);
+    CHECK(says(outcome.err, {"starting again"}));
+    require_complete(folder);
     CHECK(all_processes_end(10));
 }
 

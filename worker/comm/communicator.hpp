@@ -40,6 +40,8 @@ public:
     virtual torch::Tensor all_gather(const torch::Tensor& tensor) = 0;
     /// Collective: returns when all ranks have called it.
     virtual void barrier() = 0;
+    /// To be called after a CUDA graph was replayed that holds collectives of this group, so that they are watched too.
+    virtual void on_replay() {}
     /// Ends the group at once: this and every other rank's collectives throw CommError. Never throws.
     virtual void abort() noexcept = 0;
 };

@@ -2,42 +2,43 @@
 
 #ifdef LEADSWEEP_CUDA
 
-#include <atomic>
-#include <condition_variable>
-#include <cstring>
-#include <mutex>
-#include <thread>
-
 #include <ATen/cuda/CUDAEvent.h>
+#include <c10/cuda/CUDAGraphsC10Utils.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <nccl.h>
 
-#include "shared/core/log.hpp"
+#include "worker/comm/nccl_communicator.hpp"
 
 namespace leadsweep {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-/// How long a collective may be under way before its group is ended: longer than any rank's validation or explanation.
-constexpr std::chrono::milliseconds kCollectivePatience = std::chrono::minutes(15);
-constexpr std::chrono::milliseconds kPollInterval{1};
-constexpr std::chrono::milliseconds kWatchInterval{100};
+static_assert(static_cast<int>(NcclResult::kSuccess) == ncclSuccess);
+static_assert(static_cast<int>(NcclResult::kUnhandledCudaError) == ncclUnhandledCudaError);
+static_assert(static_cast<int>(NcclResult::kSystemError) == ncclSystemError);
+static_assert(static_cast<int>(NcclResult::kInternalError) == ncclInternalError);
+static_assert(static_cast<int>(NcclResult::kInvalidArgument) == ncclInvalidArgument);
+static_assert(static_cast<int>(NcclResult::kInvalidUsage) == ncclInvalidUsage);
+static_assert(static_cast<int>(NcclResult::kRemoteError) == ncclRemoteError);
+static_assert(static_cast<int>(NcclResult::kInProgress) == ncclInProgress);
+static_assert(sizeof(NcclId) == sizeof(ncclUniqueId));
 
 /// The functions of the libnccl that is already in this process.
-struct NcclFunctions {
+struct Library {
     decltype(&ncclGetVersion) get_version;
     decltype(&ncclGetUniqueId) get_unique_id;
-    decltype(&ncclCommInitRankConfig) comm_init_rank_config;
-    decltype(&ncclCommGetAsyncError) comm_get_async_error;
-    decltype(&ncclCommAbort) comm_abort;
-    decltype(&ncclGetErrorString) get_error_string;
+    decltype(&ncclCommInitRankConfig) init_rank;
+    decltype(&ncclCommGetAsyncError) async_error;
+    decltype(&ncclCommFinalize) finalize;
+    decltype(&ncclCommDestroy) destroy;
+    decltype(&ncclCommAbort) abort;
+    decltype(&ncclGetErrorString) error_text;
     decltype(&ncclAllReduce) all_reduce;
     decltype(&ncclBroadcast) broadcast;
     decltype(&ncclAllGather) all_gather;
+    int version;
 };
 
 template <class Function>
@@ -46,34 +47,51 @@ void resolve(void* library, const char* name, Function& function) {
     if (function == nullptr) throw CommError(fmt::format("NCCL: {} is missing in the libnccl of this LibTorch", name));
 }
 
-NcclFunctions load_functions() {
+std::string show_nccl_version(int version) {
+    return fmt::format("{}.{}.{}", version / 10000, version % 10000 / 100, version % 100);
+}
+std::string show_cuda_version(int version) {
+    return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+}
+
+template <class Function>
+std::string file_of(Function function) {
+    Dl_info place{};
+    ::dladdr(reinterpret_cast<const void*>(function), &place);
+    return place.dli_fname != nullptr ? place.dli_fname : "?";
+}
+
+Library load_library() {
     void* library = ::dlopen("libnccl.so.2", RTLD_NOLOAD | RTLD_NOW);
     if (library == nullptr)
         throw CommError("NCCL: LibTorch has not loaded libnccl.so.2; this worker needs a LibTorch built with CUDA");
-    NcclFunctions found{};
+    Library found{};
     resolve(library, "ncclGetVersion", found.get_version);
     resolve(library, "ncclGetUniqueId", found.get_unique_id);
-    resolve(library, "ncclCommInitRankConfig", found.comm_init_rank_config);
-    resolve(library, "ncclCommGetAsyncError", found.comm_get_async_error);
-    resolve(library, "ncclCommAbort", found.comm_abort);
-    resolve(library, "ncclGetErrorString", found.get_error_string);
+    resolve(library, "ncclCommInitRankConfig", found.init_rank);
+    resolve(library, "ncclCommGetAsyncError", found.async_error);
+    resolve(library, "ncclCommFinalize", found.finalize);
+    resolve(library, "ncclCommDestroy", found.destroy);
+    resolve(library, "ncclCommAbort", found.abort);
+    resolve(library, "ncclGetErrorString", found.error_text);
     resolve(library, "ncclAllReduce", found.all_reduce);
     resolve(library, "ncclBroadcast", found.broadcast);
     resolve(library, "ncclAllGather", found.all_gather);
-    int version = 0;
-    if (found.get_version(&version) != ncclSuccess || version < NCCL_VERSION_CODE)
-        throw CommError(fmt::format("NCCL: version {} is loaded, this worker was built for {} or later", version,
-                                    static_cast<int>(NCCL_VERSION_CODE)));
+    if (found.get_version(&found.version) != ncclSuccess || found.version < NCCL_VERSION_CODE)
+        throw CommError(fmt::format("NCCL: version {} is loaded from {}, this worker was built for {} or later: "
+                                    "remove the other libnccl from LD_LIBRARY_PATH",
+                                    show_nccl_version(found.version), file_of(found.get_version),
+                                    show_nccl_version(NCCL_VERSION_CODE)));
     return found;
 }
 
-const NcclFunctions& nccl() {
-    static const NcclFunctions functions = load_functions();
-    return functions;
+const Library& library() {
+    static const Library loaded = load_library();
+    return loaded;
 }
 
-ncclDataType_t nccl_type_of(const torch::Tensor& tensor) {
-    switch (tensor.scalar_type()) {
+ncclDataType_t nccl_type_of(torch::ScalarType type) {
+    switch (type) {
         case torch::kFloat32:
             return ncclFloat32;
         case torch::kFloat64:
@@ -89,193 +107,121 @@ ncclDataType_t nccl_type_of(const torch::Tensor& tensor) {
     }
 }
 
-/// A non-blocking communicator. Collectives are queued on the current stream; a thread watches for errors and for
-/// collectives that do not end, and aborts the communicator, which also ends the kernels that wait for a lost peer.
-class NcclCommunicator final : public Communicator {
-public:
-    NcclCommunicator(torch::Device device, const ncclUniqueId& id, int rank, int size,
-                     std::chrono::milliseconds patience)
-        : device_(device), rank_(rank), size_(size), last_done_(cudaEventDisableTiming) {
-        const c10::cuda::CUDAGuard guard(device_);
-        ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
-        config.blocking = 0;
-        const ncclResult_t started = nccl().comm_init_rank_config(&comm_, size, id, rank, &config);
-        try {
-            settle(started, "joining", Clock::now() + patience);
-        } catch (...) {
-            abort();
-            throw;
-        }
-        watcher_ = std::jthread([this](std::stop_token stop) { watch(stop); });
-    }
-
-    ~NcclCommunicator() override {
-        watcher_.request_stop();
-        if (watcher_.joinable()) watcher_.join();
-        abort();
-    }
-
-    int rank() const override { return rank_; }
-    int size() const override { return size_; }
-
-    void all_reduce_sum_(torch::Tensor& tensor) override {
-        auto moved = tensor.detach().to(device_).contiguous();
-        enqueue("all-reduce", [&](cudaStream_t stream) {
-            return nccl().all_reduce(moved.const_data_ptr(), moved.mutable_data_ptr(), count_of(moved),
-                                     nccl_type_of(moved), ncclSum, comm_, stream);
-        });
-        copy_back(moved, tensor);
-    }
-
-    void broadcast_(torch::Tensor& tensor, int root) override {
-        auto moved = tensor.detach().to(device_).contiguous();
-        enqueue("broadcast", [&](cudaStream_t stream) {
-            return nccl().broadcast(moved.const_data_ptr(), moved.mutable_data_ptr(), count_of(moved),
-                                    nccl_type_of(moved), root, comm_, stream);
-        });
-        copy_back(moved, tensor);
-    }
-
-    torch::Tensor all_gather(const torch::Tensor& tensor) override {
-        const auto moved = tensor.detach().to(device_).contiguous();
-        std::vector<std::int64_t> shape{size_};
-        shape.insert(shape.end(), moved.sizes().begin(), moved.sizes().end());
-        auto gathered = torch::empty(shape, moved.options());
-        enqueue("all-gather", [&](cudaStream_t stream) {
-            return nccl().all_gather(moved.const_data_ptr(), gathered.mutable_data_ptr(), count_of(moved),
-                                     nccl_type_of(moved), comm_, stream);
-        });
-        if (tensor.device() == device_) return gathered;
-        gathered = gathered.to(tensor.device());
-        throw_if_ended();
-        return gathered;
-    }
-
-    void barrier() override {
-        auto one = torch::ones({1}, torch::dtype(torch::kFloat32).device(device_));
-        all_reduce_sum_(one);
-        c10::cuda::getCurrentCUDAStream(device_.index()).synchronize();
-        throw_if_ended();
-    }
-
-    void abort() noexcept override {
-        const std::lock_guard lock(mutex_);
-        abort_locked();
-    }
-
-private:
-    static std::size_t count_of(const torch::Tensor& tensor) { return static_cast<std::size_t>(tensor.numel()); }
-
-    /// A tensor that lies on the host was moved by a copy; reading that back waits, and may have waited for nothing.
-    void copy_back(const torch::Tensor& moved, torch::Tensor& tensor) {
-        if (moved.const_data_ptr() == tensor.const_data_ptr()) return;
-        tensor.detach().copy_(moved);
-        if (tensor.device() != device_) throw_if_ended();
-    }
-
-    template <class Collective>
-    void enqueue(const char* name, Collective&& collective) {
-        const c10::cuda::CUDAGuard guard(device_);
-        const auto stream = c10::cuda::getCurrentCUDAStream(device_.index());
-        const std::lock_guard lock(mutex_);
-        if (comm_ == nullptr) throw CommError(why_ended_);
-        try {
-            settle(collective(stream.stream()), name, Clock::now() + kCollectivePatience);
-        } catch (const CommError& error) {
-            why_ended_ = error.what();
-            abort_locked();
-            throw;
-        }
-        last_done_.record(stream);
-        last_started_ = Clock::now();
-    }
-
-    /// A non-blocking communicator answers "in progress" until the call has really been made.
-    void settle(ncclResult_t result, const char* what, Clock::time_point deadline) const {
-        while (result == ncclInProgress) {
-            if (Clock::now() >= deadline)
-                throw CommError(fmt::format("NCCL: {} of rank {} of {} did not end in time", what, rank_, size_));
-            std::this_thread::sleep_for(kPollInterval);
-            const ncclResult_t asked = nccl().comm_get_async_error(comm_, &result);
-            if (asked != ncclSuccess) result = asked;
-        }
-        if (result != ncclSuccess)
-            throw CommError(
-                fmt::format("NCCL: {} of rank {} of {}: {}", what, rank_, size_, nccl().get_error_string(result)));
-    }
-
-    void watch(const std::stop_token& stop) {
-        std::condition_variable_any wake;
-        std::mutex asleep;
-        std::unique_lock sleeping(asleep);
-        while (!wake.wait_for(sleeping, stop, kWatchInterval, [] { return false; }) && !stop.stop_requested()) {
-            const std::lock_guard lock(mutex_);
-            if (comm_ == nullptr) return;
-            ncclResult_t state = ncclSuccess;
-            const ncclResult_t asked = nccl().comm_get_async_error(comm_, &state);
-            if (asked != ncclSuccess) state = asked;
-            const bool is_broken = state != ncclSuccess && state != ncclInProgress;
-            const bool is_stuck =
-                last_done_.isCreated() && !last_done_.query() && Clock::now() - last_started_ > kCollectivePatience;
-            if (!is_broken && !is_stuck) continue;
-            why_ended_ = is_stuck ? "NCCL: a collective did not end in time: a peer is gone or stuck"
-                                  : fmt::format("NCCL: {}", nccl().get_error_string(state));
-            abort_locked();
-        }
-    }
-
-    void throw_if_ended() {
-        const std::lock_guard lock(mutex_);
-        if (comm_ == nullptr) throw CommError(why_ended_);
-    }
-
-    void abort_locked() noexcept {
-        if (comm_ == nullptr) return;
-        nccl().comm_abort(comm_);
-        comm_ = nullptr;
-    }
-
-    torch::Device device_;
-    int rank_;
-    int size_;
-    std::mutex mutex_;
-    ncclComm_t comm_ = nullptr;
-    std::string why_ended_ = "NCCL: the group has been ended";
-    at::cuda::CUDAEvent last_done_;
-    Clock::time_point last_started_{};
-    std::jthread watcher_;
-};
-
-std::string to_hex(const ncclUniqueId& id) {
-    std::string text;
-    for (const char byte : id.internal) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-    return text;
+NcclResult result_of(ncclResult_t result) {
+    return static_cast<NcclResult>(result);
+}
+ncclComm_t comm_of(NcclComm comm) {
+    return static_cast<ncclComm_t>(comm);
+}
+cudaStream_t stream_of(void* stream) {
+    return static_cast<cudaStream_t>(stream);
+}
+ncclUniqueId id_of(const NcclId& id) {
+    ncclUniqueId found{};
+    std::copy(id.bytes.begin(), id.bytes.end(), found.internal);
+    return found;
 }
 
-ncclUniqueId from_hex(const std::string& text) {
-    ncclUniqueId id{};
-    if (text.size() != 2 * sizeof id.internal)
-        throw CommError(
-            fmt::format("NCCL: an id of {} hexadecimal digits, expected {}", text.size(), 2 * sizeof id.internal));
-    for (std::size_t i = 0; i < sizeof id.internal; ++i)
-        id.internal[i] = static_cast<char>(std::stoi(text.substr(2 * i, 2), nullptr, 16));
-    return id;
+void fill_life_of_communicators(NcclFunctions& table, const torch::Device& device) {
+    const Library& nccl = library();
+    table.get_unique_id = [&nccl](NcclId* id) {
+        ncclUniqueId made{};
+        const ncclResult_t result = nccl.get_unique_id(&made);
+        std::copy(std::begin(made.internal), std::end(made.internal), id->bytes.begin());
+        return result_of(result);
+    };
+    table.init_rank = [&nccl, device](NcclComm* comm, int size, const NcclId& id, int rank) {
+        const c10::cuda::CUDAGuard guard(device);
+        ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+        config.blocking = 0;
+        ncclComm_t made = nullptr;
+        const ncclResult_t result = nccl.init_rank(&made, size, id_of(id), rank, &config);
+        *comm = made;
+        return result_of(result);
+    };
+    table.async_error = [&nccl](NcclComm comm, NcclResult* state) {
+        ncclResult_t found = ncclSuccess;
+        const ncclResult_t result = nccl.async_error(comm_of(comm), &found);
+        *state = result_of(found);
+        return result_of(result);
+    };
+    table.finalize = [&nccl](NcclComm comm) { return result_of(nccl.finalize(comm_of(comm))); };
+    table.destroy = [&nccl](NcclComm comm) { return result_of(nccl.destroy(comm_of(comm))); };
+    table.abort = [&nccl, device](NcclComm comm) {
+        const c10::cuda::CUDAGuard guard(device);
+        return result_of(nccl.abort(comm_of(comm)));
+    };
+    table.error_text = [&nccl](NcclResult result) {
+        return std::string(nccl.error_text(static_cast<ncclResult_t>(result)));
+    };
+}
+
+NcclFunctions nccl_functions(const torch::Device& device) {
+    const Library& nccl = library();
+    NcclFunctions table;
+    fill_life_of_communicators(table, device);
+    table.all_reduce_sum = [&nccl, device](const void* from, void* to, std::size_t count, torch::ScalarType type,
+                                           NcclComm comm, void* stream) {
+        const c10::cuda::CUDAGuard guard(device);
+        return result_of(
+            nccl.all_reduce(from, to, count, nccl_type_of(type), ncclSum, comm_of(comm), stream_of(stream)));
+    };
+    table.broadcast = [&nccl, device](const void* from, void* to, std::size_t count, torch::ScalarType type, int root,
+                                      NcclComm comm, void* stream) {
+        const c10::cuda::CUDAGuard guard(device);
+        return result_of(nccl.broadcast(from, to, count, nccl_type_of(type), root, comm_of(comm), stream_of(stream)));
+    };
+    table.all_gather = [&nccl, device](const void* from, void* to, std::size_t count, torch::ScalarType type,
+                                       NcclComm comm, void* stream) {
+        const c10::cuda::CUDAGuard guard(device);
+        return result_of(nccl.all_gather(from, to, count, nccl_type_of(type), comm_of(comm), stream_of(stream)));
+    };
+    return table;
+}
+
+GpuFunctions gpu_functions(const torch::Device& device) {
+    const auto last = std::make_shared<at::cuda::CUDAEvent>(cudaEventDisableTiming);
+    const auto current = [device] { return c10::cuda::getCurrentCUDAStream(device.index()); };
+    GpuFunctions table;
+    table.holds = [device](const torch::Tensor& tensor) { return tensor.device() == device; };
+    table.upload = [device](const torch::Tensor& tensor) {
+        return tensor.to(device, tensor.scalar_type(), /*non_blocking=*/false, /*copy=*/true).contiguous();
+    };
+    table.stream = [current]() -> void* { return current().stream(); };
+    table.is_capturing = [device] {
+        const c10::cuda::CUDAGuard guard(device);
+        return c10::cuda::currentStreamCaptureStatusMayInitCtx() != c10::cuda::CaptureStatus::None;
+    };
+    table.mark = [device, current, last] {
+        const c10::cuda::CUDAGuard guard(device);
+        last->record(current());
+    };
+    table.is_mark_reached = [last] { return !last->isCreated() || last->query(); };
+    table.synchronise = [current] { current().synchronize(); };
+    return table;
+}
+
+/// Tensors say "cuda:0", never "cuda": the two are compared.
+torch::Device with_index(const torch::Device& device) {
+    return device.has_index() ? device : torch::Device(torch::kCUDA, c10::cuda::current_device());
 }
 
 class NcclGangHost final : public GangHost {
 public:
-    explicit NcclGangHost(torch::Device device) : device_(device) {
-        const ncclResult_t result = nccl().get_unique_id(&id_);
-        if (result != ncclSuccess) throw CommError(fmt::format("NCCL: no id: {}", nccl().get_error_string(result)));
+    explicit NcclGangHost(const torch::Device& device) : device_(with_index(device)), nccl_(nccl_functions(device_)) {
+        const NcclResult result = nccl_.get_unique_id(&id_);
+        if (result != NcclResult::kSuccess)
+            throw CommError(fmt::format("NCCL: no id: {}", nccl_.error_text(result)));
     }
     MeetingPoint meeting_point() const override { return {to_hex(id_), ""}; }
     std::unique_ptr<Communicator> wait_for_gang(int size, std::chrono::milliseconds patience) override {
-        return std::make_unique<NcclCommunicator>(device_, id_, 0, size, patience);
+        return join_nccl_group(nccl_, gpu_functions(device_), id_, 0, size, patience);
     }
 
 private:
     torch::Device device_;
-    ncclUniqueId id_{};
+    NcclFunctions nccl_;
+    NcclId id_;
 };
 
 }  // namespace
@@ -286,16 +232,22 @@ std::unique_ptr<GangHost> open_nccl_gang(const torch::Device& device) {
 
 std::unique_ptr<Communicator> join_nccl_gang(const torch::Device& device, const MeetingPoint& where, int rank, int size,
                                              std::chrono::milliseconds patience) {
-    return std::make_unique<NcclCommunicator>(device, from_hex(where.address), rank, size, patience);
+    const torch::Device mine = with_index(device);
+    return join_nccl_group(nccl_functions(mine), gpu_functions(mine), nccl_id_from_hex(where.address), rank, size,
+                           patience);
 }
 
 std::string describe_nccl() {
-    int version = 0;
-    nccl().get_version(&version);
-    Dl_info place{};
-    ::dladdr(reinterpret_cast<const void*>(nccl().get_version), &place);
-    return fmt::format("NCCL {}.{}.{} ({})", version / 10000, version % 10000 / 100, version % 100,
-                       place.dli_fname ? place.dli_fname : "?");
+    int cuda = 0;
+    if (cudaRuntimeGetVersion(&cuda) != cudaSuccess || cuda < CUDART_VERSION)
+        throw CommError(fmt::format("CUDA: runtime {} is loaded from {}, this worker was built for {} or later: "
+                                    "remove the other libcudart from LD_LIBRARY_PATH",
+                                    show_cuda_version(cuda), file_of(&cudaRuntimeGetVersion),
+                                    show_cuda_version(CUDART_VERSION)));
+    return fmt::format("NCCL {} (headers {}, {}), CUDA runtime {} (headers {}, {})",
+                       show_nccl_version(library().version), show_nccl_version(NCCL_VERSION_CODE),
+                       file_of(library().get_version), show_cuda_version(cuda), show_cuda_version(CUDART_VERSION),
+                       file_of(&cudaRuntimeGetVersion));
 }
 
 }  // namespace leadsweep

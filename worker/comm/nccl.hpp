@@ -18,8 +18,8 @@ std::unique_ptr<GangHost> open_nccl_gang(const torch::Device& device);
 std::unique_ptr<Communicator> join_nccl_gang(const torch::Device& device, const MeetingPoint& where, int rank, int size,
                                              std::chrono::milliseconds patience);
 
-/// "NCCL 2.30.7 (/path/libnccl.so.2)": what this process has loaded. Throws CommError where that does not fit the
-/// headers.
+/// "NCCL 2.30.7 (headers 2.30.7, /path/libnccl.so.2), CUDA runtime 13.2 (headers 13.2, /path/libcudart.so.13)": what
+/// this process has loaded. Throws CommError where a library is missing or older than the headers it was built with.
 std::string describe_nccl();
 
 }  // namespace leadsweep

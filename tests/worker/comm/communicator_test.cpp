@@ -1,7 +1,12 @@
 #include "worker/comm/communicator.hpp"
 
 #include <atomic>
+#include <csignal>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/worker/comm/contract.hpp"
 #include "tests/worker/gang.hpp"
 #include "tests/worker/torch_catch.hpp"
 #include "worker/comm/socket.hpp"
@@ -9,47 +14,12 @@
 using namespace leadsweep;
 using namespace leadsweep::test;
 
-namespace {
-
-bool is_equal(const torch::Tensor& a, const torch::Tensor& b) {
-    return a.dtype() == b.dtype() && torch::equal(a, b);
-}
-
-}  // namespace
-
-// The contract of every communicator; Catch's macros are not for several threads, so ranks count what they find wrong.
 TEST_CASE("Collectives do on every rank what their names say", "[comm]") {
-    const int size = GENERATE(1, 2, 3, 4);
-    const auto type = GENERATE(torch::kFloat32, torch::kFloat64, torch::kInt64, torch::kUInt8);
-    std::atomic<int> wrong{0};
-    std::atomic<int> visits{0};
-    run_gang(size, [&](Communicator& gang) {
-        const int rank = gang.rank();
-        const auto expect = [&](bool is_right) { wrong += is_right ? 0 : 1; };
-        expect(gang.size() == size);
-        auto sum = torch::full({3, 2}, rank + 1, type);
-        gang.all_reduce_sum_(sum);
-        expect(is_equal(sum, torch::full({3, 2}, size * (size + 1) / 2, type)));
-        for (int root = 0; root < size; ++root) {
-            auto told = torch::full({5}, 10 * rank, type);
-            gang.broadcast_(told, root);
-            expect(is_equal(told, torch::full({5}, 10 * root, type)));
-        }
-        const auto all = gang.all_gather(torch::full({2}, rank, type));
-        expect(is_equal(all, torch::arange(size, type).unsqueeze(1).expand({size, 2})));
-        auto part_of_more = torch::full({4, 4}, rank + 1, type);
-        auto column = part_of_more.select(1, 2);
-        gang.all_reduce_sum_(column);
-        expect(part_of_more[0][2].item<int>() == size * (size + 1) / 2 && part_of_more[0][1].item<int>() == rank + 1);
-        auto megabytes = torch::full({1 << 20}, rank + 1, type);
-        gang.all_reduce_sum_(megabytes);
-        expect(megabytes[-1].item<int>() == size * (size + 1) / 2);
-        ++visits;
-        gang.barrier();
-        expect(visits == size);
-    });
-    CHECK(wrong == 0);
-    CHECK(visits == size);
+    const int size = GENERATE(1, 2, 3, 4, 5, 6, 7, 8);  // of one, the local communicator
+    Contract contract(size);
+    run_gang(size, [&](Communicator& gang) { contract.check(gang); });
+    CHECK(contract.wrong == 0);
+    CHECK(contract.visits == size);
 }
 
 TEST_CASE("TCP sums are added in rank order, whoever comes first", "[comm]") {
@@ -122,6 +92,62 @@ TEST_CASE("A dead peer is an error on all other ranks, at once", "[comm]") {
     });
     CHECK(errors == 2);
     CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));
+}
+
+TEST_CASE("A peer that dies in the middle of an all-reduce is an error on all other ranks, within a second", "[comm]") {
+    // The victim is a process of its own that is killed while its gradient is under way: too large for any buffer.
+    const auto host = open_tcp_gang("127.0.0.1", kPatience);
+    const auto where = host->meeting_point();
+    const pid_t victim = ::fork();
+    if (victim == 0) {
+        const auto gang = join_tcp_gang(where, 1, 3, kPatience, kPatience);
+        gang->barrier();
+        ::raise(SIGSTOP);  // between two collectives: the others now wait for it, until it is killed
+        ::_exit(1);
+    }
+    std::atomic<int> errors{0};
+    const auto sum = [&](std::unique_ptr<Communicator> gang) {
+        gang->barrier();
+        auto gradients = torch::ones({500'000});
+        try {
+            gang->all_reduce_sum_(gradients);
+        } catch (const CommError& error) {
+            if (error.failure() == FailureClass::kNodeLost) ++errors;
+        }
+    };
+    std::thread other([&] { sum(join_tcp_gang(where, 2, 3, kPatience, kPatience)); });
+    std::chrono::steady_clock::time_point killed;
+    std::thread killer([&] {
+        ::waitpid(victim, nullptr, WUNTRACED);
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        killed = std::chrono::steady_clock::now();
+        ::kill(victim, SIGKILL);
+    });
+    sum(host->wait_for_gang(3, kPatience));
+    other.join();
+    killer.join();
+    ::waitpid(victim, nullptr, 0);
+    CHECK(errors == 2);
+    CHECK(std::chrono::steady_clock::now() - killed < std::chrono::seconds(1));
+}
+
+TEST_CASE("A peer that is alive and silent is an error on all other ranks after the patience", "[comm]") {
+    constexpr auto kShort = std::chrono::milliseconds(300);
+    const auto host = open_tcp_gang("127.0.0.1", kShort);
+    std::atomic<int> errors{0};
+    std::thread silent([&] {
+        const auto gang = join_tcp_gang(host->meeting_point(), 1, 2, kPatience, kShort);
+        std::this_thread::sleep_for(3 * kShort);
+        try {
+            gang->barrier();
+        } catch (const CommError&) {
+            ++errors;
+        }
+    });
+    const auto gang = host->wait_for_gang(2, kPatience);
+    CHECK_THROWS_WITH(gang->barrier(), ContainsText("silent"));
+    silent.join();
+    CHECK(errors == 1);
 }
 
 TEST_CASE("abort from another thread ends a waiting collective on every rank", "[comm]") {

@@ -152,7 +152,8 @@ void train_model(Attempt& attempt, const torch::Device& device) {
     hooks.checkpoint_folder = attempt.assign.attempt_folder;
     hooks.resume_folder = attempt.assign.resume_folder;
     const TrainOutcome outcome =
-        train(*attempt.model, data, spec, *attempt.communicator, make_train_parts(spec), hooks);
+        train(*attempt.model, data, spec, *attempt.communicator,
+              make_train_parts(spec, balanced_weights(attempt.lists)), hooks);
     attempt.result.epochs = outcome.epochs;
     attempt.result.train_seconds = outcome.seconds;
 }

@@ -13,8 +13,7 @@ template <class Made>
 using Table = std::map<std::string, Made, std::less<>>;
 
 using MakeModel = std::function<std::shared_ptr<Model>(const ModelShape&, const JobSpec&)>;
-using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(FlatParameters&)>;
-using MakeSchedule = std::function<std::unique_ptr<Schedule>()>;
+using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(FlatParameters&, const TrainSpec&)>;
 using MakeExplainer =
     std::function<std::unique_ptr<Explainer>(std::shared_ptr<Model>, const ExplainSpec&, std::int64_t)>;
 
@@ -30,23 +29,32 @@ const Table<MakeModel>& models() {
     return table;
 }
 
-const Table<Loss>& losses() {
-    static const Table<Loss> table{{"bce", bce_share},
-                                   {"focal", focal_share},
-                                   {"soft_f1", soft_f1_share},
-                                   {"double_soft_f1", double_soft_f1_share}};
+struct KnownLoss {
+    Loss share;
+    bool is_batch_coupled;
+};
+
+const Table<KnownLoss>& losses() {
+    static const Table<KnownLoss> table{{"bce", {bce_share, false}},
+                                        {"focal", {focal_share, false}},
+                                        {"soft_f1", {soft_f1_share, true}},
+                                        {"double_soft_f1", {double_soft_f1_share, true}}};
     return table;
 }
 
 const Table<MakeOptimizer>& optimizers() {
     static const Table<MakeOptimizer> table{
-        {"adam", [](FlatParameters& parameters) { return std::make_unique<Adam>(parameters); }}};
+        {"adam", [](FlatParameters& parameters, const TrainSpec&) { return std::make_unique<Adam>(parameters); }},
+        {"adamw", [](FlatParameters& parameters,
+                     const TrainSpec& train) { return std::make_unique<Adam>(parameters, train.weight_decay); }},
+        {"sgd", [](FlatParameters& parameters, const TrainSpec& train) {
+             return std::make_unique<Sgd>(parameters, train.momentum, train.weight_decay);
+         }}};
     return table;
 }
 
-const Table<MakeSchedule>& schedules() {
-    static const Table<MakeSchedule> table{{"constant", [] { return std::make_unique<ConstantSchedule>(); }},
-                                           {"plateau", [] { return std::make_unique<PlateauSchedule>(); }}};
+const Table<Schedule>& schedules() {
+    static const Table<Schedule> table{{"constant", constant_rate}, {"plateau", plateau_rate}, {"cosine", cosine_rate}};
     return table;
 }
 
@@ -83,9 +91,17 @@ std::shared_ptr<Model> make_model(const JobSpec& spec, std::int64_t classes) {
     return model;
 }
 
-TrainParts make_train_parts(const JobSpec& spec) {
-    return {find(losses(), "loss", spec.loss), find(optimizers(), "train.optimizer", spec.train.optimizer),
-            find(schedules(), "train.schedule", spec.train.schedule)()};
+TrainParts make_train_parts(const JobSpec& spec, const std::vector<double>& positive_weights) {
+    const KnownLoss& loss = find(losses(), "loss", spec.loss);
+    const bool is_weighted = spec.train.positive_weights == "balanced";
+    if (is_weighted && (spec.loss != "bce" || positive_weights.empty()))
+        throw JobError(
+            FailureClass::kInvalid,
+            fmt::format("train.positive_weights is balanced, but loss is {}: only bce has such weights", spec.loss));
+    const auto& optimizer = find(optimizers(), "train.optimizer", spec.train.optimizer);
+    return {is_weighted ? bce_share_weighted(positive_weights) : loss.share, loss.is_batch_coupled,
+            [&optimizer, train = spec.train](FlatParameters& parameters) { return optimizer(parameters, train); },
+            find(schedules(), "train.schedule", spec.train.schedule)};
 }
 
 std::unique_ptr<Explainer> make_explainer(const JobSpec& spec, std::shared_ptr<Model> folded) {

@@ -21,8 +21,9 @@ namespace leadsweep {
 /// Throws JobError(kInvalid) where the settings make no network.
 std::shared_ptr<Model> make_model(const JobSpec& spec, std::int64_t classes);
 
-/// Loss, optimizer and schedule of a spec.
-TrainParts make_train_parts(const JobSpec& spec);
+/// Loss, optimizer and schedule of a spec. `positive_weights` [K] are those of train.positive_weights: balanced
+/// (balanced_weights), and not looked at for none.
+TrainParts make_train_parts(const JobSpec& spec, const std::vector<double>& positive_weights = {});
 
 /// nullptr for explain.method: none. `folded` as from Model::fold.
 std::unique_ptr<Explainer> make_explainer(const JobSpec& spec, std::shared_ptr<Model> folded);

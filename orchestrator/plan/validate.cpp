@@ -99,6 +99,30 @@ void check_folds(const JobSpec& spec, Problems& problems) {
                          spec.folds.k)});
 }
 
+void check_training(const JobSpec& spec, Problems& problems) {
+    const TrainSpec& train = spec.train;
+    if (train.batch < spec.resources.devices)
+        problems.push_back({{"train.batch", "resources.devices"},
+                            fmt::format("train.batch is {}, too small to be shared by {} devices", train.batch,
+                                        spec.resources.devices)});
+    if (train.micro_batch > train.batch)
+        problems.push_back({{"train.micro_batch", "train.batch"},
+                            fmt::format("train.micro_batch is {}, but a batch has {} records: it must be smaller, or 0",
+                                        train.micro_batch, train.batch)});
+    if (train.positive_weights != "none" && spec.loss != "bce")
+        problems.push_back(
+            {{"train.positive_weights", "loss"},
+             fmt::format("train.positive_weights is {}, but loss is {}: only bce has such weights",
+                         train.positive_weights, spec.loss)});
+    if (train.optimizer == "adam" && train.weight_decay > 0)
+        problems.push_back({{"train.weight_decay", "train.optimizer"},
+                            "train.weight_decay is given, but train.optimizer is adam: use adamw, or sgd"});
+    if (train.optimizer == "adamw" && train.weight_decay == 0)
+        problems.push_back({{"train.optimizer", "train.weight_decay"},
+                            "train.optimizer is adamw, but train.weight_decay is 0, which makes it adam: give one "
+                            "(0.01 is usual)"});
+}
+
 void check_window(const JobSpec& spec, Problems& problems) {
     const std::int64_t samples = spec.window_samples();
     if (samples < 1) {
@@ -140,10 +164,7 @@ std::vector<PointProblem> problems_of(const JobSpec& spec) {
     if (spec.model.kernels.empty())
         problems.push_back({{"model.kernels"}, "model.kernels is empty: give at least one length"});
     check_window(spec, problems);
-    if (spec.train.batch < spec.resources.devices)
-        problems.push_back({{"train.batch", "resources.devices"},
-                            fmt::format("train.batch is {}, too small to be shared by {} devices", spec.train.batch,
-                                        spec.resources.devices)});
+    check_training(spec, problems);
     return problems;
 }
 

@@ -64,8 +64,13 @@ struct ModelSpec {
 struct TrainSpec {
     std::int64_t epochs = 30;
     std::int64_t batch = 32;
+    std::int64_t micro_batch = 0;
     std::string optimizer = "adam";
     double learning_rate = 1e-3;
+    double momentum = 0.9;
+    double weight_decay = 0;
+    double clip_norm = 0;
+    std::string positive_weights = "none";
     std::string schedule = "constant";
     std::string monitor = "macro_auroc";
     std::int64_t patience = 5;
@@ -91,6 +96,9 @@ struct ResourcesSpec {
     std::string isolation = "none";
     std::int64_t slots_per_device = 1;
     std::string across_nodes = "false";
+    std::string data_on_device = "auto";
+    std::string cuda_graph = "on";
+    std::string autotune = "on";
 };
 
 struct JobSpec {
@@ -196,15 +204,34 @@ void visit_settings(Spec& s, Visitor&& v) {
     v(K{"train.epochs", "", KeyPart::kTrain, "most epochs", 1, 100000}, s.train.epochs);
     v(K{"train.batch", "records", KeyPart::kTrain, "global batch, over all devices of the job", 1, 1000000},
       s.train.batch);
-    v(K{"train.optimizer", "", KeyPart::kTrain, "optimizer", 0, 0, {"adam"}}, s.train.optimizer);
+    v(K{"train.micro_batch", "records", KeyPart::kTrain,
+        "records of a batch, over all devices, that go through the network at once; 0: all. BatchNorm normalises each "
+        "such part by its own statistics",
+        0, 1000000},
+      s.train.micro_batch);
+    v(K{"train.optimizer", "", KeyPart::kTrain, "optimizer", 0, 0, {"adam", "adamw", "sgd"}}, s.train.optimizer);
     v(K{"train.learning_rate", "", KeyPart::kTrain, "step size", 0, 100, {}, true}, s.train.learning_rate);
+    v(K{"train.momentum", "", KeyPart::kTrain, "momentum of sgd", 0, 1}, s.train.momentum);
+    v(K{"train.weight_decay", "", KeyPart::kTrain, "decay of all weights by adamw (decoupled) or sgd (L2)", 0, 100},
+      s.train.weight_decay);
+    v(K{"train.clip_norm", "", KeyPart::kTrain, "gradients with a larger norm are scaled to this one; 0: none are", 0,
+        1e9},
+      s.train.clip_norm);
+    v(K{"train.positive_weights",
+        "",
+        KeyPart::kTrain,
+        "weights of positives in bce; balanced: negatives / positives of the class in the training records",
+        0,
+        0,
+        {"none", "balanced"}},
+      s.train.positive_weights);
     v(K{"train.schedule",
         "",
         KeyPart::kTrain,
-        "how the step size changes; plateau: x 0.1 after an epoch without gain",
+        "how the step size changes; plateau: x 0.1 after an epoch without gain; cosine: to 0 over train.epochs",
         0,
         0,
-        {"constant", "plateau"}},
+        {"constant", "plateau", "cosine"}},
       s.train.schedule);
     v(K{"train.monitor",
         "",
@@ -226,7 +253,14 @@ void visit_settings(Spec& s, Visitor&& v) {
         {},
         true},
       s.train.bn_momentum);
-    v(K{"train.precision", "", KeyPart::kTrain, "arithmetic of the network", 0, 0, {"fp32"}}, s.train.precision);
+    v(K{"train.precision",
+        "",
+        KeyPart::kTrain,
+        "arithmetic of the network in training; loss and BatchNorm are always fp32; tf32 needs a GPU",
+        0,
+        0,
+        {"fp32", "tf32", "bf16"}},
+      s.train.precision);
     v(K{"explain.method",
         "",
         KeyPart::kEvaluate,
@@ -276,6 +310,20 @@ void visit_settings(Spec& s, Visitor&& v) {
         0,
         {"false", "true"}},
       s.resources.across_nodes);
+    v(K{"resources.data_on_device",
+        "",
+        KeyPart::kNone,
+        "auto: training records are kept in the GPU's memory where half of what is free holds them",
+        0,
+        0,
+        {"auto", "never"}},
+      s.resources.data_on_device);
+    v(K{"resources.cuda_graph", "", KeyPart::kNone, "on: GPUs replay each training step as a CUDA graph", 0, 0,
+        {"on", "off"}},
+      s.resources.cuda_graph);
+    v(K{"resources.autotune", "", KeyPart::kNone,
+        "on: GPUs time memory layouts and convolution algorithms first, and log what they choose", 0, 0, {"on", "off"}},
+      s.resources.autotune);
     v(K{"seed", "", KeyPart::kTrain, "seed of initial weights and of the order of records", 0, kMany}, s.seed);
 }
 

@@ -92,10 +92,12 @@ int main(int count, char** words) {
     model->train();
     FlatParameters parameters(*model);
     const auto optimizer = parts.make_optimizer(parameters);
+    optimizer->set_learning_rate(1e-3);
+    const auto found_inf = torch::zeros({});
     const Speed training = speed(options, [&] {
         parameters.zero_gradients();
         parts.loss(model->forward(records), targets, options.batch, *alone).backward();
-        optimizer->step(1e-3);
+        optimizer->step(found_inf);
     });
     const torch::NoGradGuard no_grad;
     const auto folded = model->fold();

@@ -1,6 +1,9 @@
 #include "worker/model/layers.hpp"
 
+#include <ATen/autocast_mode.h>
+
 #include "worker/model/conv_gradient.hpp"
+#include "worker/model/max_pool.hpp"
 
 namespace leadsweep {
 namespace {
@@ -19,25 +22,31 @@ torch::Tensor sum_over_channel(const torch::Tensor& values) {
 struct Moments {
     torch::Tensor mean;  ///< [C]
     torch::Tensor variance;
-    double count;
+    torch::Tensor count;  ///< float64 scalar
 };
 
-/// Mean and variance of the global batch from every rank's own (Chan, Golub and LeVeque 1979), in float64 and rank
-/// order.
-Moments global_moments(const torch::Tensor& input, Communicator& communicator) {
-    const auto local_count = static_cast<double>(input.numel() / input.size(1));
-    const auto [variance, mean] = torch::var_mean(input, {0, 2, 3}, /*unbiased=*/false);
-    const auto mine = torch::cat({mean.to(torch::kFloat64), variance.to(torch::kFloat64),
-                                  torch::full({1}, local_count, mean.options().dtype(torch::kFloat64))});
-    const auto all = communicator.all_gather(mine);  // [k, 2C + 1]
+/// This rank's mean, variance and count as one row [2C + 1], float64; zeros where it has no record.
+torch::Tensor local_moments(const torch::Tensor& input) {
     const std::int64_t channels = input.size(1);
-    const auto counts = all.narrow(1, 2 * channels, 1);  // [k, 1]
+    const auto options = input.options().dtype(torch::kFloat64);
+    if (input.numel() == 0) return torch::zeros({2 * channels + 1}, options);
+    const auto count = static_cast<double>(input.numel() / channels);
+    const auto [variance, mean] = torch::var_mean(input, {0, 2, 3}, /*unbiased=*/false);
+    return torch::cat({mean.to(torch::kFloat64), variance.to(torch::kFloat64), torch::full({1}, count, options)});
+}
+
+/// Mean and variance of the global batch from every rank's own (Chan, Golub and LeVeque 1979), in float64 and rank
+/// order. Nothing is read back from the device.
+Moments global_moments(const torch::Tensor& input, Communicator& communicator) {
+    const std::int64_t channels = input.size(1);
+    const auto all = communicator.all_gather(local_moments(input));  // [k, 2C + 1]
+    const auto counts = all.narrow(1, 2 * channels, 1);              // [k, 1]
     const auto means = all.narrow(1, 0, channels);
     const auto variances = all.narrow(1, channels, channels);
     const auto count = counts.sum();
     const auto global_mean = (means * counts).sum(0) / count;
     const auto global_variance = ((variances + (means - global_mean).square()) * counts).sum(0) / count;
-    return {global_mean.to(input.scalar_type()), global_variance.to(input.scalar_type()), count.item<double>()};
+    return {global_mean.to(input.scalar_type()), global_variance.to(input.scalar_type()), count};
 }
 
 /// Ioffe and Szegedy 2015, with the batch's sums taken over all ranks. Gradients of weight and bias are this rank's
@@ -46,10 +55,9 @@ class SynchronisedNorm : public Function<SynchronisedNorm> {
 public:
     static torch::Tensor forward(AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight,
                                  const torch::Tensor& bias, const torch::Tensor& mean, const torch::Tensor& variance,
-                                 double count, Communicator* communicator) {
+                                 const torch::Tensor& count, Communicator* communicator) {
         const auto inverse_sd = (variance + BatchNorm::kEpsilon).rsqrt();
-        context->save_for_backward({input, weight, mean, inverse_sd});
-        context->saved_data["count"] = count;
+        context->save_for_backward({input, weight, mean, inverse_sd, count});
         context->saved_data["communicator"] = reinterpret_cast<std::int64_t>(communicator);
         const auto scale = weight * inverse_sd;
         return input * per_channel(scale) + per_channel(bias - mean * scale);
@@ -57,9 +65,8 @@ public:
 
     static variable_list backward(AutogradContext* context, variable_list output_gradients) {
         const auto saved = context->get_saved_variables();
-        const auto &input = saved[0], &weight = saved[1], &mean = saved[2], &inverse_sd = saved[3];
+        const auto &input = saved[0], &weight = saved[1], &mean = saved[2], &inverse_sd = saved[3], &count = saved[4];
         auto* communicator = reinterpret_cast<Communicator*>(context->saved_data["communicator"].toInt());
-        const double count = context->saved_data["count"].toDouble();
         const auto& gradient = output_gradients[0];
         const auto normalised = (input - per_channel(mean)) * per_channel(inverse_sd);
         const auto bias_gradient = sum_over_channel(gradient);
@@ -81,17 +88,20 @@ BatchNorm::BatchNorm(std::int64_t channels, double momentum) : momentum_(momentu
     running_var = register_buffer("running_var", torch::ones({channels}));
 }
 
-torch::Tensor BatchNorm::forward(const torch::Tensor& input) {
+torch::Tensor BatchNorm::forward(const torch::Tensor& raw) {
+    // Statistics are those of float32 also where convolutions put out bfloat16.
+    const auto input = raw.to(weight.scalar_type());
+    const double momentum = is_observing_ ? 0 : momentum_;
     const bool is_shared = communicator_ != nullptr && communicator_->size() > 1;
     if (!is_training() || !is_shared)
-        return torch::batch_norm(input, weight, bias, running_mean, running_var, is_training(), momentum_, kEpsilon,
+        return torch::batch_norm(input, weight, bias, running_mean, running_var, is_training(), momentum, kEpsilon,
                                  /*cudnn_enabled=*/true);
     Moments moments;
     {
         const torch::NoGradGuard no_grad;
         moments = global_moments(input, *communicator_);
-        running_mean.lerp_(moments.mean, momentum_);
-        running_var.lerp_(moments.variance * (moments.count / (moments.count - 1)), momentum_);
+        running_mean.lerp_(moments.mean, momentum);
+        running_var.lerp_(moments.variance * (moments.count / (moments.count - 1)), momentum);
     }
     return SynchronisedNorm::apply(input, weight, bias, moments.mean, moments.variance, moments.count, communicator_);
 }
@@ -108,7 +118,8 @@ torch::Tensor SameConv::forward(const torch::Tensor& input) {
 torch::Tensor SameConv::forward_padded(const torch::Tensor& padded) {
     const std::int64_t left = (weight.size(3) - 1) / 2;
     const bool is_trained = torch::GradMode::is_enabled() && weight.requires_grad() && !bias.defined();
-    if (is_trained && padded.is_cpu() && weight.size(3) > 1) return conv_on_cpu(padded, weight, left);
+    const bool is_plain = padded.is_cpu() && !at::autocast::is_autocast_enabled(at::kCPU);
+    if (is_trained && is_plain && weight.size(3) > 1) return conv_on_cpu(padded, weight, left);
     return torch::conv2d(padded, weight, bias, /*stride=*/at::IntArrayRef{1, 1}, /*padding=*/at::IntArrayRef{0, left});
 }
 
@@ -117,6 +128,9 @@ torch::Tensor pad_right(const torch::Tensor& input) {
 }
 
 torch::Tensor max_pool_3(const torch::Tensor& input) {
+    const bool is_known = input.scalar_type() == torch::kFloat32 || input.scalar_type() == torch::kFloat64;
+    const bool is_channels_last = input.is_contiguous(torch::MemoryFormat::ChannelsLast);
+    if (input.is_cpu() && is_known && is_channels_last) return max_pool_3_on_cpu(input);
     return torch::max_pool2d(input, /*kernel_size=*/{1, 3}, /*stride=*/{1, 1}, /*padding=*/{0, 1});
 }
 

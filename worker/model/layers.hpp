@@ -19,6 +19,8 @@ public:
 
     /// nullptr: statistics of this worker's records alone. The communicator must outlive its use here.
     void synchronise(Communicator* communicator) { communicator_ = communicator; }
+    /// While true, batches are normalised as ever, but leave the running statistics as they are.
+    void observe_only(bool is_observing) { is_observing_ = is_observing; }
 
     torch::Tensor weight, bias;               ///< [C]
     torch::Tensor running_mean, running_var;  ///< [C]
@@ -26,6 +28,7 @@ public:
 
 private:
     double momentum_;
+    bool is_observing_ = false;
     Communicator* communicator_ = nullptr;
 };
 

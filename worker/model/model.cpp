@@ -13,9 +13,13 @@ void Model::synchronise_batch_norm(Communicator* communicator) {
         if (auto* norm = dynamic_cast<BatchNorm*>(module.get())) norm->synchronise(communicator);
 }
 
-torch::Tensor as_image(const torch::Tensor& records, const torch::Tensor& like) {
-    return records.unsqueeze(2).to(like.device(), like.scalar_type(), /*non_blocking=*/true, /*copy=*/false,
-                                   torch::MemoryFormat::ChannelsLast);
+void Model::observe_only(bool is_observing) {
+    for (const auto& module : modules(/*include_self=*/false))
+        if (auto* norm = dynamic_cast<BatchNorm*>(module.get())) norm->observe_only(is_observing);
+}
+
+torch::Tensor Model::as_image(const torch::Tensor& records, const torch::Tensor& like) const {
+    return records.unsqueeze(2).to(like.device(), like.scalar_type(), /*non_blocking=*/true, /*copy=*/false, layout_);
 }
 
 void initialise(torch::nn::Module& module, std::int64_t seed) {

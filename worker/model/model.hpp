@@ -28,12 +28,22 @@ public:
 
     /// Statistics of BatchNorm over all ranks; nullptr: over this worker's records. Must outlive its use.
     void synchronise_batch_norm(Communicator* communicator);
+    /// While true, training leaves BatchNorm's running statistics as they are.
+    void observe_only(bool is_observing);
+    /// The order in memory in which images go through the network: channels_last is the fastest on CPUs, contiguous may
+    /// be on GPUs. Outputs are equal up to rounding.
+    void set_layout(torch::MemoryFormat layout) { layout_ = layout; }
+    torch::MemoryFormat layout() const { return layout_; }
     torch::Device device() const { return parameters().front().device(); }
-};
 
-/// Signals [B, L, T] as the images [B, L, 1, T] in channels_last that the networks' convolutions want (no channels_last
-/// exists for three dimensions), in the element type of `like`.
-torch::Tensor as_image(const torch::Tensor& records, const torch::Tensor& like);
+protected:
+    /// Signals [B, L, T] as the images [B, L, 1, T] that the networks' convolutions want (no channels_last exists for
+    /// three dimensions), in the element type and on the device of `like`.
+    torch::Tensor as_image(const torch::Tensor& records, const torch::Tensor& like) const;
+
+private:
+    torch::MemoryFormat layout_ = torch::MemoryFormat::ChannelsLast;
+};
 
 /// Keras' defaults from a generator of its own: Glorot-uniform weights of convolutions and dense layers, zero biases,
 /// ones in BatchNorm. The same seed gives the same weights on every device.

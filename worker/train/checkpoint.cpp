@@ -54,8 +54,10 @@ std::string digest_of(const ArrayFile& file) {
         digest.update(name.data(), name.size() + 1);
         digest.update(array.bytes.data(), array.bytes.size());
     }
-    const auto& position = file.metadata.at("position");
-    digest.update(position.data(), position.size());
+    for (const char* name : {"train_key", "position"}) {
+        const auto& text = file.metadata.at(name);
+        digest.update(text.data(), text.size() + 1);
+    }
     return digest.finish();
 }
 
@@ -65,6 +67,13 @@ std::optional<ArrayFile> read_whole(const std::filesystem::path& path) {
     if (!std::filesystem::exists(path, ignored)) return std::nullopt;
     try {
         ArrayFile file = load_arrays(path.string());
+        const auto version = file.metadata.find("version");
+        const std::string found = version == file.metadata.end() ? "1" : version->second;
+        if (found != std::to_string(kCheckpointVersion)) {
+            log::warning("{}: a checkpoint of version {}, this worker reads {}; passed over", path.string(), found,
+                         kCheckpointVersion);
+            return std::nullopt;
+        }
         if (file.metadata.contains("position") && file.metadata.contains("train_key") &&
             file.metadata.contains("digest") && file.metadata.at("digest") == digest_of(file))
             return file;
@@ -119,6 +128,7 @@ std::string to_text(const TrainPosition& position) {
                                  {"best_epoch", position.best_epoch},
                                  {"best_figure", position.best_figure},
                                  {"epochs_without_gain", position.epochs_without_gain},
+                                 {"layout", position.layout},
                                  {"result", to_json(epochs)}};
     return json.dump();
 }
@@ -133,6 +143,7 @@ TrainPosition train_position_from(const std::string& text) {
     json.at("best_epoch").get_to(position.best_epoch);
     json.at("best_figure").get_to(position.best_figure);
     json.at("epochs_without_gain").get_to(position.epochs_without_gain);
+    json.at("layout").get_to(position.layout);
     position.epochs = job_result_from_json(json.at("result")).epochs;
     return position;
 }
@@ -141,6 +152,7 @@ void save_checkpoint(const std::string& folder, const std::string& train_key, co
                      const NamedTensors& tensors) {
     ArrayFile file;
     for (const auto& [name, tensor] : tensors) file.arrays.emplace(name, to_array(tensor));
+    file.metadata["version"] = std::to_string(kCheckpointVersion);
     file.metadata["train_key"] = train_key;
     file.metadata["position"] = to_text(position);
     file.metadata["digest"] = digest_of(file);

@@ -24,11 +24,15 @@ struct TrainPosition {
     std::int64_t best_epoch = 0;  ///< 0: none yet
     double best_figure = 0;       ///< of train.monitor
     std::int64_t epochs_without_gain = 0;
+    std::string layout;         ///< what autotuning chose; "" on CPUs
     std::vector<Epoch> epochs;  ///< completed ones
 };
 
 std::string to_text(const TrainPosition& position);
 TrainPosition train_position_from(const std::string& text);
+
+/// Raised when what a checkpoint holds changes: older ones are passed over then, and training starts anew.
+inline constexpr int kCheckpointVersion = 2;
 
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
@@ -38,8 +42,9 @@ void save_checkpoint(const std::string& folder, const std::string& train_key, co
                      const NamedTensors& tensors);
 
 /// Fills `tensors` in place from the newest whole checkpoint of `folder`, its content verified by its digest. A torn
-/// file is told and passed over. Nothing is changed and nothing returned where there is no whole one. Throws InputError
-/// where the checkpoint is of another train_key or its arrays do not fit.
+/// file, or one of another version of this file format, is told and passed over. Nothing is changed and nothing
+/// returned where there is no usable one. Throws InputError where the checkpoint is of another train_key or its arrays
+/// do not fit.
 std::optional<TrainPosition> load_checkpoint(const std::string& folder, const std::string& train_key,
                                              const NamedTensors& tensors);
 

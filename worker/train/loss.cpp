@@ -1,5 +1,7 @@
 #include "worker/train/loss.hpp"
 
+#include <memory>
+
 namespace leadsweep {
 namespace {
 
@@ -63,6 +65,20 @@ torch::Tensor bce_share(const torch::Tensor& raw_logits, const torch::Tensor& ta
     const auto sum = torch::binary_cross_entropy_with_logits(logits, targets.to(logits.scalar_type()), {}, {},
                                                              torch::Reduction::Sum);
     return sum / static_cast<double>(global_batch * logits.size(1));
+}
+
+Loss bce_share_weighted(const std::vector<double>& positive_weights) {
+    // Kept on the device of the logits: a step that is captured into a CUDA graph may copy nothing from the host.
+    auto weights = std::make_shared<torch::Tensor>(torch::tensor(positive_weights, torch::kFloat64));
+    return [weights](const torch::Tensor& raw_logits, const torch::Tensor& targets, std::int64_t global_batch,
+                     Communicator&) {
+        const auto logits = at_least_float32(raw_logits);
+        if (weights->device() != logits.device() || weights->scalar_type() != logits.scalar_type())
+            *weights = weights->to(logits.device(), logits.scalar_type());
+        const auto sum = torch::binary_cross_entropy_with_logits(logits, targets.to(logits.scalar_type()), {}, *weights,
+                                                                 torch::Reduction::Sum);
+        return sum / static_cast<double>(global_batch * logits.size(1));
+    };
 }
 
 torch::Tensor focal_share(const torch::Tensor& raw_logits, const torch::Tensor& raw_targets, std::int64_t global_batch,

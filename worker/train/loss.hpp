@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include <torch/torch.h>
 
@@ -21,6 +22,8 @@ using Loss = std::function<torch::Tensor(const torch::Tensor& logits, const torc
 /// Mean over records and classes of the binary cross-entropy (Keras' BinaryCrossentropy, without its clipping at 1e-7).
 torch::Tensor bce_share(const torch::Tensor& logits, const torch::Tensor& targets, std::int64_t global_batch,
                         Communicator& communicator);
+/// The same with each class's positives weighted: `positive_weights` [K] (PyTorch's pos_weight).
+Loss bce_share_weighted(const std::vector<double>& positive_weights);
 /// Mean of (1 - p_t)^2 * cross-entropy (Lin et al. 2017; Keras' BinaryFocalCrossentropy: gamma 2, no alpha).
 torch::Tensor focal_share(const torch::Tensor& logits, const torch::Tensor& targets, std::int64_t global_batch,
                           Communicator& communicator);

@@ -7,9 +7,10 @@
 #include <fmt/format.h>
 
 #include "shared/core/log.hpp"
-#include "worker/dataset/sampler.hpp"
 #include "worker/model/predict.hpp"
+#include "worker/train/autotune.hpp"
 #include "worker/train/checkpoint.hpp"
+#include "worker/train/precision.hpp"
 
 namespace leadsweep {
 namespace {
@@ -25,15 +26,6 @@ std::optional<double> present(double value) {
     return std::isnan(value) ? std::nullopt : std::optional(value);
 }
 
-/// What the step's all-reduce carries besides gradients: so that all ranks see the same and act alike.
-enum StepScalar : std::int64_t { kLoss, kStopRequests, kStepScalars };
-
-struct Batch {
-    torch::Tensor records;  ///< [b, L, T]: this rank's part
-    torch::Tensor targets;  ///< [b, K]
-    std::int64_t global_size = 0;
-};
-
 /// Collective: rank 0's text on every rank.
 std::string broadcast_text(std::string text, Communicator& communicator) {
     auto length = torch::tensor({static_cast<std::int64_t>(text.size())}, torch::kInt64);
@@ -46,6 +38,27 @@ std::string broadcast_text(std::string text, Communicator& communicator) {
     return text;
 }
 
+BatchSettings batch_settings(const Model& model, const TrainData& data, const JobSpec& spec,
+                             const Communicator& communicator) {
+    BatchSettings settings;
+    settings.batch = spec.train.batch;
+    settings.micro_batch = spec.train.micro_batch;
+    settings.rank = communicator.rank();
+    settings.ranks = communicator.size();
+    settings.device = model.device();
+    settings.type = model.parameters().front().scalar_type();
+    const auto bytes = data.lists.train.size() * sizeof(float) *
+                       static_cast<std::size_t>(data.records.leads() * data.records.samples());
+    settings.keeps_records_on_device = settings.device.is_cuda() && spec.resources.data_on_device == "auto" &&
+                                       bytes < free_device_bytes(settings.device) / 2;
+    return settings;
+}
+
+StepSettings step_settings(const Model& model, const JobSpec& spec) {
+    return {spec.train.clip_norm, spec.train.precision == "bf16",
+            model.device().is_cuda() && spec.resources.cuda_graph == "on"};
+}
+
 class Training {
 public:
     Training(Model& model, const TrainData& data, const JobSpec& spec, Communicator& communicator,
@@ -56,23 +69,20 @@ public:
           communicator_(communicator),
           parts_(parts),
           hooks_(hooks),
-          parameters_(model, kStepScalars),
-          optimizer_(parts.make_optimizer(parameters_)),
-          best_values_(parameters_.values().clone()),
-          best_buffers_(parameters_.buffers().clone()) {
+          precision_(spec.train.precision, model.device()),
+          stream_(model.device()),
+          step_(model, parts, communicator, step_settings(model, spec)),
+          best_values_(parameters().values().clone()),
+          best_buffers_(parameters().buffers().clone()),
+          batches_(data, require_usable(batch_settings(model, data, spec, communicator))) {
         position_.learning_rate = spec.train.learning_rate;
-        require_usable_lists();
-        model_.synchronise_batch_norm(&communicator_);
-        communicator_.broadcast_(parameters_.values(), 0);
-    }
-    ~Training() {
-        model_.synchronise_batch_norm(nullptr);
-        model_.zero_grad();
+        communicator_.broadcast_(parameters().values(), 0);
     }
 
     TrainOutcome run() {
         const auto start = Clock::now();
         resume();
+        autotune();
         while (!is_done()) {
             train_epoch();
             validate();
@@ -90,57 +100,50 @@ private:
 
     void train_epoch() {
         epoch_start_ = Clock::now();
-        const auto order = data_.epoch_order(position_.epoch);
-        const auto batches = batch_count(train_size(), spec_.train.batch);
-        model_.train();
-        Batch batch = assemble(order, position_.batches_done);
         const auto first_batch = position_.batches_done;
-        while (position_.batches_done < batches) {
-            start_step(batch);
-            const std::int64_t size = batch.global_size;
-            // Assembled while a GPU still computes: its work is only queued so far.
-            batch = assemble(order, position_.batches_done + 1);
-            finish_step(size);
-            report_training(first_batch, batches);
+        batches_.begin_epoch(position_.epoch, first_batch);
+        step_.set_learning_rate(position_.learning_rate);
+        model_.train();
+        while (position_.batches_done < batches_.count()) {
+            step_.start(batches_.next(), hooks_.should_stop && hooks_.should_stop());
+            finish_step();
+            report_training(first_batch);
         }
         train_seconds_ = seconds_since(epoch_start_);
-        records_trained_ = train_size() - batch_start(train_size(), spec_.train.batch, first_batch);
+        records_trained_ = train_size() - batches_.records_before(first_batch);
     }
 
-    /// Gradients of the global batch, on every rank.
-    void start_step(const Batch& batch) {
-        parameters_.zero_gradients();
-        const auto logits = model_.forward(batch.records);
-        const auto share = parts_.loss(logits, batch.targets, batch.global_size, communicator_);
-        share.backward();
-        auto& extra = parameters_.extra();
-        extra[kLoss].copy_(share.detach());
-        if (hooks_.should_stop && hooks_.should_stop()) extra[kStopRequests].fill_(1);
-        communicator_.all_reduce_sum_(parameters_.reduced());
-    }
-
-    void finish_step(std::int64_t size) {
-        const auto sum = parameters_.reduced().sum(torch::kFloat64);
-        const auto scalars = torch::cat({parameters_.extra().to(torch::kFloat64), sum.view({1})}).to(torch::kCPU);
-        last_loss_ = scalars[kLoss].item<double>();
-        const bool is_finite = std::isfinite(scalars[kStepScalars].item<double>());
-        const bool is_stop = scalars[kStopRequests].item<double>() != 0;
-        // A GPU's all-reduce that broke leaves anything here: no conclusion is drawn from it.
-        if (!is_finite || is_stop) communicator_.barrier();
-        if (!is_finite)
-            throw JobError(
-                FailureClass::kDiverged,
-                fmt::format("loss or gradients are not finite (loss {}) in epoch {}, step {}: try a smaller "
-                            "train.learning_rate (now {})",
-                            last_loss_, position_.epoch, position_.batches_done + 1, position_.learning_rate));
-        optimizer_->step(position_.learning_rate);
-        position_.loss_sum += last_loss_ * static_cast<double>(size);
+    void finish_step() {
+        const StepOutcome outcome = step_.finish();
+        const auto done = position_.batches_done;
+        const auto where = [&] { return fmt::format("epoch {}, step {}", position_.epoch, done + 1); };
+        last_loss_ = outcome.loss;
+        if (!outcome.is_finite) step_.throw_not_finite(where());
+        position_.loss_sum +=
+            outcome.loss * static_cast<double>(batches_.records_before(done + 1) - batches_.records_before(done));
         ++position_.batches_done;
-        if (is_stop) {
+        if (outcome.is_stop_wanted) {
             save();
             throw JobError(FailureClass::kInterrupted,
                            fmt::format("stopped in epoch {}, after step {}", position_.epoch, position_.batches_done));
         }
+    }
+
+    /// GPUs choose the order of images in memory; what an earlier attempt chose is kept.
+    void autotune() {
+        if (!model_.device().is_cuda() || spec_.resources.autotune != "on" || is_done()) return;
+        if (position_.layout.empty()) {
+            report("autotuning", 0);
+            const auto buffers = parameters().buffers().clone();
+            batches_.begin_epoch(1, 0);
+            const Batch batch = batches_.next();
+            model_.train();
+            position_.layout = autotune_layout(
+                model_, [&] { step_.gradients_of(batch); }, communicator_);
+            const torch::NoGradGuard no_grad;
+            parameters().buffers().copy_(buffers);
+        }
+        set_layout(model_, position_.layout);
     }
 
     /// Looks at the validation list and closes the epoch: best weights, step size, patience.
@@ -162,12 +165,13 @@ private:
             position_.best_epoch = position_.epoch;
             position_.best_figure = monitored;
             position_.epochs_without_gain = 0;
-            best_values_.copy_(parameters_.values());
-            best_buffers_.copy_(parameters_.buffers());
+            best_values_.copy_(parameters().values());
+            best_buffers_.copy_(parameters().buffers());
         } else {
             ++position_.epochs_without_gain;
         }
-        position_.learning_rate = parts_.schedule->next(position_.learning_rate, is_gain);
+        position_.learning_rate = parts_.schedule(
+            {spec_.train.learning_rate, position_.learning_rate, is_gain, position_.epoch, spec_.train.epochs});
         ++position_.epoch;
         position_.batches_done = 0;
         position_.loss_sum = 0;
@@ -221,40 +225,20 @@ private:
         return *figure;
     }
 
-    /// This rank's part of batch `index`; an empty one past the end of the epoch.
-    Batch assemble(const std::vector<std::int32_t>& order, std::int64_t index) const {
-        if (index >= batch_count(train_size(), spec_.train.batch)) return {};
-        const auto first = batch_start(train_size(), spec_.train.batch, index);
-        const auto size = batch_start(train_size(), spec_.train.batch, index + 1) - first;
-        const Share mine = share_of(size, communicator_.rank(), communicator_.size());
-        const auto part = std::span(order).subspan(static_cast<std::size_t>(first + mine.begin),
-                                                   static_cast<std::size_t>(mine.end - mine.begin));
-        const auto device = model_.device();
-        const auto type = parameters_type();
-        return {gather_records(data_.records, part).to(device, type),
-                gather_targets(data_.lists, part).to(device, type), size};
-    }
-
-    void require_usable_lists() const {
+    const BatchSettings& require_usable(const BatchSettings& settings) const {
         if (data_.lists.train.empty() || data_.lists.validation.empty())
             throw JobError(FailureClass::kInvalid,
                            fmt::format("fold {} has {} training and {} validation records: neither may be empty",
                                        data_.lists.fold, data_.lists.train.size(), data_.lists.validation.size()));
-        const auto smallest = train_size() / batch_count(train_size(), spec_.train.batch);
-        if (smallest < communicator_.size())
-            throw JobError(
-                FailureClass::kInvalid,
-                fmt::format("batches of {} records cannot be divided among {} devices: lower resources.devices "
-                            "or raise train.batch",
-                            smallest, communicator_.size()));
+        return settings;
     }
 
     NamedTensors tensors() {
-        NamedTensors all{{"values", parameters_.values()},
-                         {"buffers", parameters_.buffers()},
+        NamedTensors all{{"values", parameters().values()},
+                         {"buffers", parameters().buffers()},
                          {"best.values", best_values_},
                          {"best.buffers", best_buffers_}};
-        for (auto& item : optimizer_->state()) all.push_back(item);
+        for (auto& item : step_.optimizer().state()) all.push_back(item);
         return all;
     }
 
@@ -279,17 +263,16 @@ private:
     void restore_best() {
         const torch::NoGradGuard no_grad;
         if (position_.best_epoch > 0) {
-            parameters_.values().copy_(best_values_);
-            parameters_.buffers().copy_(best_buffers_);
+            parameters().values().copy_(best_values_);
+            parameters().buffers().copy_(best_buffers_);
         }
         model_.eval();
     }
 
-    void report_training(std::int64_t first_batch, std::int64_t batches) {
-        const auto done = batch_start(train_size(), spec_.train.batch, position_.batches_done) -
-                          batch_start(train_size(), spec_.train.batch, first_batch);
+    void report_training(std::int64_t first_batch) {
+        const auto done = batches_.records_before(position_.batches_done) - batches_.records_before(first_batch);
         speed_ = static_cast<double>(done) / seconds_since(epoch_start_);
-        report("training", static_cast<double>(position_.batches_done) / static_cast<double>(batches));
+        report("training", static_cast<double>(position_.batches_done) / static_cast<double>(batches_.count()));
     }
     void report(const char* phase, double fraction) const {
         if (hooks_.on_progress)
@@ -297,7 +280,7 @@ private:
     }
 
     std::int64_t train_size() const { return static_cast<std::int64_t>(data_.lists.train.size()); }
-    torch::ScalarType parameters_type() const { return best_values_.scalar_type(); }
+    FlatParameters& parameters() { return step_.parameters(); }
 
     Model& model_;
     const TrainData& data_;
@@ -305,9 +288,11 @@ private:
     Communicator& communicator_;
     const TrainParts& parts_;
     const TrainHooks& hooks_;
-    FlatParameters parameters_;
-    std::unique_ptr<Optimizer> optimizer_;
+    PrecisionScope precision_;
+    StepStream stream_;
+    TrainStep step_;
     torch::Tensor best_values_, best_buffers_;
+    BatchSource batches_;
     TrainPosition position_;
     Clock::time_point epoch_start_{};
     double train_seconds_ = 0;
@@ -317,16 +302,6 @@ private:
 };
 
 }  // namespace
-
-torch::Tensor gather_targets(const FoldLists& lists, std::span<const std::int32_t> indices) {
-    const auto count = static_cast<std::int64_t>(indices.size());
-    auto targets = torch::empty({count, lists.class_count}, torch::kFloat32);
-    float* out = targets.data_ptr<float>();
-    for (const std::int32_t index : indices)
-        for (std::int64_t k = 0; k < lists.class_count; ++k)
-            *out++ = lists.labels[static_cast<std::size_t>(index * lists.class_count + k)];
-    return targets;
-}
 
 TrainOutcome train(Model& model, const TrainData& data, const JobSpec& spec, Communicator& communicator,
                    const TrainParts& parts, const TrainHooks& hooks) {

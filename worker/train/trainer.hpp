@@ -1,9 +1,5 @@
 // Training of one network on one fold: epochs over the training list, after each a look at the validation list that
 // steers step size, early stopping and the choice of the best weights. The tested list is never touched here.
-//
-// Batches: an epoch's n records are cut into ceil(n / train.batch) batches whose sizes differ by at most one, so that
-// every record is used once an epoch, no batch is larger than asked for, and none is so small that the statistics of
-// BatchNorm or a batch-coupled loss rest on a handful of records. The cut does not depend on the number of workers.
 #pragma once
 
 #include <cstdint>
@@ -19,25 +15,9 @@
 #include "shared/job/job_spec.hpp"
 #include "worker/comm/communicator.hpp"
 #include "worker/model/model.hpp"
-#include "worker/model/record_source.hpp"
-#include "worker/train/loss.hpp"
-#include "worker/train/optimizer.hpp"
+#include "worker/train/train_step.hpp"
 
 namespace leadsweep {
-
-struct TrainData {
-    const RecordSource& records;
-    const FoldLists& lists;
-    /// lists.train in the order of an epoch (from 1): equal on all ranks, a function of the epoch alone.
-    std::function<std::vector<std::int32_t>(std::int64_t epoch)> epoch_order;
-};
-
-/// The named alternatives a spec asks for (worker/registry.hpp makes them).
-struct TrainParts {
-    Loss loss;
-    std::function<std::unique_ptr<Optimizer>(FlatParameters&)> make_optimizer;
-    std::unique_ptr<Schedule> schedule;
-};
 
 struct EpochScores {
     std::optional<double> macro_auroc;
@@ -45,7 +25,7 @@ struct EpochScores {
 };
 
 struct TrainProgress {
-    std::string phase;  ///< "training" or "validating"
+    std::string phase;  ///< "autotuning", "training" or "validating"
     std::int64_t epoch = 0;
     std::int64_t epochs = 0;
     double fraction = 0;
@@ -77,12 +57,11 @@ struct TrainOutcome {
 
 /// Collective. Trains `model` (on its device, which must be the communicator's) and leaves the weights of the best
 /// epoch in it, in evaluation mode. Interrupted and resumed on one CPU device it computes the same bits as in one go.
-/// Throws JobError: kDiverged (naming epoch and step) when loss or gradients are not finite, kInterrupted after
-/// should_stop, with a checkpoint, kInvalid where the lists or the monitor cannot be used; CommError; FileError.
+/// Resumed by another number of workers it agrees within rounding.
+/// Throws JobError: kDiverged (naming epoch, step, record and tensor) when loss or gradients are not finite, kInvalid
+/// where a record's samples are not, kInterrupted after should_stop, with a checkpoint, kInvalid where the lists, the
+/// monitor or the precision cannot be used; CommError; FileError.
 TrainOutcome train(Model& model, const TrainData& data, const JobSpec& spec, Communicator& communicator,
                    const TrainParts& parts, const TrainHooks& hooks);
-
-/// Labels of the records `indices` as [n, K], float32.
-torch::Tensor gather_targets(const FoldLists& lists, std::span<const std::int32_t> indices);
 
 }  // namespace leadsweep

@@ -234,6 +234,18 @@ TEST_CASE("Every contradiction between keys is found", "[grid]") {
     SECTION("a batch smaller than the gang") {
         spec.train.batch = 1, spec.resources.devices = 2;
     }
+    SECTION("micro-batches larger than the batch") {
+        spec.train.micro_batch = 33;
+    }
+    SECTION("weights of positives for a loss that has none") {
+        spec.train.positive_weights = "balanced", spec.loss = "focal";
+    }
+    SECTION("weight decay for adam") {
+        spec.train.weight_decay = 0.01;
+    }
+    SECTION("adamw without weight decay") {
+        spec.train.optimizer = "adamw";
+    }
     CHECK(problems_of(spec).size() == 1);
     CHECK_THROWS_AS(validate(spec), InputError);
 }

@@ -110,6 +110,7 @@ TEST_CASE("Three training steps equal those of PyTorch", "[model][train]") {
     model->train();
     FlatParameters parameters(*model);
     Adam adam(parameters);
+    adam.set_learning_rate(1e-2);
     const auto losses = to_tensor(file.at("losses"));
     const auto alone = make_local_communicator();
     for (int step = 0; step < 3; ++step) {
@@ -117,7 +118,7 @@ TEST_CASE("Three training steps equal those of PyTorch", "[model][train]") {
         const auto logits = model->forward(to_tensor(file.at("records")));
         const auto loss = bce_share(logits, to_tensor(file.at("targets")), 6, *alone);
         loss.backward();
-        adam.step(1e-2);
+        adam.step(torch::zeros({}));
         CHECK(loss.item<double>() == Approx(losses[step].item<double>()).epsilon(1e-10));
     }
     for (const auto& item : expected->named_buffers())
@@ -175,6 +176,25 @@ TEST_CASE("Even kernels put the odd sample of padding on the right", "[model]") 
     const auto out = conv.forward(torch::tensor({1.0F, 2.0F, 3.0F}).view({1, 1, 1, 3}));
     CHECK(torch::equal(out.flatten(),
                        torch::tensor({3210.0F, 321.0F, 32.0F})));  // one zero on the left, two on the right
+}
+
+TEST_CASE("Max-pooling has the values, gradients and ties of LibTorch's own", "[model]") {
+    const auto type = GENERATE(torch::kFloat32, torch::kFloat64);
+    const std::int64_t samples = GENERATE(1, 2, 3, 17);
+    auto image = torch::randint(-2, 3, {3, 5, 1, samples}, type).contiguous(torch::MemoryFormat::ChannelsLast);
+    const auto gradient = torch::randn({3, 5, 1, samples}, type);
+    auto ours = image.clone().requires_grad_();
+    auto theirs = image.clone().requires_grad_();
+    const auto found = max_pool_3(ours);
+    const auto expected = torch::max_pool2d(theirs, {1, 3}, {1, 1}, {0, 1});
+    CHECK(torch::equal(found, expected));
+    CHECK(found.is_contiguous(torch::MemoryFormat::ChannelsLast));
+    found.backward(gradient);
+    expected.backward(gradient);
+    CHECK(largest_difference(ours.grad(), theirs.grad()) < 1e-6);
+    image[1][2][0][0] = std::numeric_limits<float>::quiet_NaN();
+    CHECK(max_pool_3(image).isnan().sum().item<int>() == std::min<std::int64_t>(samples, 2));
+    CHECK(max_pool_3(torch::empty({0, 5, 1, 4}, type)).sizes() == at::IntArrayRef{0, 5, 1, 4});
 }
 
 TEST_CASE("Gradients of a convolution are those of LibTorch's own", "[model]") {

@@ -132,3 +132,28 @@ TEST_CASE("Shares of several ranks add up to the global loss and its gradient", 
     });
     CHECK(wrong == 0);
 }
+
+TEST_CASE("Positive weights multiply the positives' part of the cross-entropy", "[loss]") {
+    // logits 0: each label costs ln 2, positives weight times that
+    auto logits = torch::zeros({2, 2}, torch::kFloat64).requires_grad_();
+    const auto targets = torch::tensor({{1.0, 0.0}, {0.0, 1.0}}, torch::kFloat64);
+    const auto alone = make_local_communicator();
+    const auto loss = bce_share_weighted({3.0, 0.5})(logits, targets, 2, *alone);
+    loss.backward();
+    CHECK(loss.item<double>() == Approx(std::log(2.0) * (3 + 1 + 1 + 0.5) / 4));
+    const auto expected = torch::tensor({{-3 * 0.5, 0.5}, {0.5, -0.5 * 0.5}}, torch::kFloat64) / 4;
+    CHECK(torch::allclose(logits.grad(), expected));
+}
+
+TEST_CASE("Balanced weights are negatives over positives of the training records", "[loss]") {
+    FoldLists lists;
+    lists.class_count = 3;
+    lists.record_count = 5;
+    lists.train = {0, 1, 2, 4};
+    lists.labels = {1, 0, 1, 0, 0, 1, 0, 0, 1, 1, 1, 1, 0, 0, 1};
+    CHECK(balanced_weights(lists) == std::vector<double>{3.0, 1.0, 1.0});
+    JobSpec spec;
+    spec.train.positive_weights = "balanced";
+    spec.loss = "focal";
+    CHECK_THROWS_AS(make_train_parts(spec, {1.0}), JobError);
+}

@@ -1,70 +1,19 @@
 #include "worker/train/trainer.hpp"
 #include "worker/dataset/sampler.hpp"
 
-#include <algorithm>
-#include <filesystem>
+#include <atomic>
 #include <fstream>
-#include <random>
 
-#include <unistd.h>
-
+#include "shared/arrays/safetensors.hpp"
 #include "shared/job/schema.hpp"
-
-#include "tests/worker/gang.hpp"
-#include "tests/worker/records_in_memory.hpp"
-#include "tests/worker/torch_catch.hpp"
+#include "tests/worker/train/training_run.hpp"
 #include "worker/model/predict.hpp"
-#include "worker/registry.hpp"
 #include "worker/train/checkpoint.hpp"
 
 using namespace leadsweep;
 using namespace leadsweep::test;
 
 namespace {
-
-/// A folder of the test's own, empty at the beginning and gone at the end.
-struct Folder {
-    std::filesystem::path path;
-    explicit Folder(const std::string& name) : path(std::filesystem::temp_directory_path() / ("leadsweep_" + name)) {
-        path += "_" + std::to_string(::getpid());
-        std::filesystem::remove_all(path);
-        std::filesystem::create_directories(path);
-    }
-    ~Folder() { std::filesystem::remove_all(path); }
-};
-
-std::vector<std::int32_t> shuffled(std::vector<std::int32_t> list, std::int64_t epoch) {
-    std::mt19937 engine(static_cast<std::uint32_t>(100 + epoch));
-    std::shuffle(list.begin(), list.end(), engine);
-    return list;
-}
-
-struct Run {
-    SmallProblem problem;
-    RecordsInMemory records{problem.signals};
-    JobSpec spec = SmallProblem::spec();
-    TrainHooks hooks;
-    std::shared_ptr<Model> model;
-
-    TrainData data() const {
-        return {records, problem.lists, [this](std::int64_t epoch) { return shuffled(problem.lists.train, epoch); }};
-    }
-    TrainOutcome train_with(Communicator& communicator) {
-        model = make_model(spec, problem.lists.class_count);
-        return train(*model, data(), spec, communicator, make_train_parts(spec), hooks);
-    }
-    TrainOutcome train_alone() { return train_with(*make_local_communicator()); }
-};
-
-bool same_weights(const Model& a, const Model& b) {
-    const auto all = [](const Model& model) {
-        std::vector<torch::Tensor> flat;
-        for (const auto& tensor : model.parameters()) flat.push_back(tensor.detach().flatten());
-        for (const auto& tensor : model.buffers()) flat.push_back(tensor.flatten());
-        return torch::cat(flat);
-    };
-    return torch::equal(all(a), all(b));
-}
 
 /// Fraction of right labels at threshold 0: stands in for the metrics, which are not trained.
 EpochScores rightness(std::span<const float> logits, std::span<const std::uint8_t> labels, std::int64_t, std::int64_t) {
@@ -151,10 +100,19 @@ TEST_CASE("A torn checkpoint is passed over for the one before", "[train][checkp
     SECTION("cut short") {
         std::filesystem::resize_file(current, std::filesystem::file_size(current) - 3);
     }
-    SECTION("one bit turned") {
+    SECTION("one byte turned, in an array or in what the file says of itself") {
+        const auto size = static_cast<std::int64_t>(std::filesystem::file_size(current));
+        const std::int64_t place = GENERATE(-2, -17, 8 + 20, 8 + 60, 8 + 100, 8 + 140);
         std::fstream file(current, std::ios::in | std::ios::out | std::ios::binary);
-        file.seekp(-2, std::ios::end);
-        file.put('\x55');
+        file.seekg(place < 0 ? size + place : place);
+        const char found = static_cast<char>(file.get());
+        file.seekp(place < 0 ? size + place : place);
+        file.put(static_cast<char>(found ^ 1));
+    }
+    SECTION("of another version") {
+        ArrayFile file = load_arrays(current.string());
+        file.metadata["version"] = "999";
+        save_arrays(file, current.string());
     }
     SECTION("gone") {
         std::filesystem::remove(current);
@@ -163,6 +121,26 @@ TEST_CASE("A torn checkpoint is passed over for the one before", "[train][checkp
     CHECK(torch::equal(read, values));
     std::filesystem::resize_file(folder.path / "checkpoint.previous.safetensors", 5);
     CHECK_FALSE(load_checkpoint(folder.path.string(), "key", {{"values", read}}).has_value());
+}
+
+TEST_CASE("Training goes on from the checkpoint before where the newest is torn, with the same bits",
+          "[train][checkpoint]") {
+    Run straight;
+    straight.train_alone();
+    const Folder folder("torn_in_training");
+    Run broken;
+    broken.hooks.train_key = "key";
+    broken.hooks.checkpoint_folder = broken.hooks.resume_folder = folder.path.string();
+    int steps = 0;
+    broken.hooks.should_stop = [&] { return ++steps == 12; };  // the second epoch's end and the stop left one each
+    CHECK_THROWS_AS(broken.train_alone(), JobError);
+    const auto current = folder.path / "checkpoint.safetensors";
+    std::filesystem::resize_file(current, std::filesystem::file_size(current) / 2);
+    steps = 0;
+    broken.hooks.should_stop = [&] { return ++steps == 1000; };
+    broken.train_alone();
+    CHECK(steps == 5);  // the third epoch, whole
+    CHECK(same_weights(*broken.model, *straight.model));
 }
 
 TEST_CASE("A checkpoint of another job or another network is refused", "[train][checkpoint]") {
@@ -219,21 +197,6 @@ TEST_CASE("The epoch best on the validation list is kept and patience ends train
     CHECK(outcome.epochs[3].learning_rate == Approx(after_a_loss));
 }
 
-TEST_CASE("A loss that is not finite ends training as diverged, naming epoch and step", "[train]") {
-    Run run;
-    run.problem.signals[run.data().epoch_order(1)[10]].fill_(std::numeric_limits<float>::infinity());
-    RecordsInMemory broken(run.problem.signals);
-    const TrainData data{broken, run.problem.lists, run.data().epoch_order};
-    const auto model = make_model(run.spec, 3);
-    try {
-        train(*model, data, run.spec, *make_local_communicator(), make_train_parts(run.spec), run.hooks);
-        FAIL("no error");
-    } catch (const JobError& error) {
-        CHECK(error.failure() == FailureClass::kDiverged);
-        CHECK_THAT(error.what(), ContainsText("epoch 1, step 2"));
-    }
-}
-
 TEST_CASE("Lists and monitors that cannot be used are invalid", "[train]") {
     Run run;
     const auto failure = [&] {
@@ -288,62 +251,41 @@ TEST_CASE("One rank's wish to stop stops all ranks after the same step, and trai
     CHECK(same_weights(*resumed[1].model, *straight[0].model));
 }
 
-namespace {
-
-enum class Mistake { kNone, kLocalNorm, kMultipliedGradient };
-
-struct FirstStep {
-    double loss;
-    torch::Tensor gradients;
-};
-
-/// Loss and gradients of one batch over all ranks, in float64.
-FirstStep first_step(const std::string& loss_name, int size, Mistake mistake) {
-    FirstStep found;
-    run_gang(size, [&](Communicator& gang) {
-        SmallProblem problem;
-        auto spec = SmallProblem::spec();
-        spec.loss = loss_name;
-        const auto model = make_model(spec, 3);
-        model->to(torch::kFloat64);
-        model->train();
-        model->synchronise_batch_norm(mistake == Mistake::kLocalNorm ? nullptr : &gang);
-        FlatParameters parameters(*model, 1);
-        constexpr std::int64_t kBatch = 10;  // over 4 ranks: unequal shares
-        const auto first = kBatch * gang.rank() / size;
-        const auto end = kBatch * (gang.rank() + 1) / size;
-        std::vector<std::int32_t> indices;
-        for (auto i = first; i < end; ++i) indices.push_back(static_cast<std::int32_t>(i));
-        const auto targets = gather_targets(problem.lists, indices);
-        const auto logits = model->forward(problem.signals.slice(0, first, end));
-        const auto share = make_train_parts(spec).loss(logits, targets, kBatch, gang);
-        share.backward();
-        if (mistake == Mistake::kMultipliedGradient) parameters.gradients().mul_(size);
-        parameters.extra()[0].copy_(share.detach());
-        gang.all_reduce_sum_(parameters.reduced());
-        if (gang.rank() == 0) found = {parameters.extra()[0].item<double>(), parameters.gradients().clone()};
+TEST_CASE("Training resumed by another number of workers agrees within rounding", "[train][checkpoint][parallel]") {
+    const auto plan = [](Run& run) {
+        run.type = torch::kFloat64;  // Adam in float32 would amplify the last bit of every gradient
+        run.spec.loss = "double_soft_f1";
+        run.hooks.train_key = "key";
+    };
+    Run straight;
+    plan(straight);
+    straight.train_alone();
+    const int before = GENERATE(1, 2);
+    const int after = GENERATE(1, 4);
+    const Folder folder("other_k");
+    std::atomic<int> interrupted{0};
+    run_gang(before, [&](Communicator& gang) {
+        Run run;
+        plan(run);
+        run.hooks.checkpoint_folder = folder.path.string();
+        int steps = 0;
+        run.hooks.should_stop = [&] { return ++steps == 7; };
+        try {
+            run.train_with(gang);
+        } catch (const JobError&) {
+            ++interrupted;
+        }
     });
-    return found;
-}
-
-double relative_difference(const FirstStep& a, const FirstStep& b) {
-    return ((a.gradients - b.gradients).norm() / b.gradients.norm()).item<double>();
-}
-
-}  // namespace
-
-TEST_CASE("Several workers compute the loss and gradients of one worker with the whole batch", "[train][parallel]") {
-    const std::string loss = GENERATE("bce", "double_soft_f1");
-    CAPTURE(loss);
-    const auto one = first_step(loss, 1, Mistake::kNone);
-    for (const int size : {2, 4}) {
-        const auto several = first_step(loss, size, Mistake::kNone);
-        CHECK(std::abs(several.loss - one.loss) < 1e-9);
-        CHECK(relative_difference(several, one) < 1e-9);
-        // The comparison would notice the mistakes it is there for.
-        CHECK(relative_difference(first_step(loss, size, Mistake::kLocalNorm), one) > 1e-3);
-        CHECK(relative_difference(first_step(loss, size, Mistake::kMultipliedGradient), one) > 0.5);
-    }
+    REQUIRE(interrupted == before);
+    std::vector<torch::Tensor> ends(static_cast<std::size_t>(after));
+    run_gang(after, [&](Communicator& gang) {
+        Run run;
+        plan(run);
+        if (gang.rank() == 0) run.hooks.resume_folder = folder.path.string();
+        run.train_with(gang);
+        ends[static_cast<std::size_t>(gang.rank())] = all_weights(*run.model);
+    });
+    for (const auto& end : ends) CHECK(relative_difference(end, all_weights(*straight.model)) < 1e-7);
 }
 
 TEST_CASE("Every alternative of the schema can be made", "[registry]") {

@@ -1,5 +1,6 @@
 #include "worker/devices.hpp"
 
+#include <cstdlib>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -79,6 +80,45 @@ std::vector<Device> cuda_devices() {
     }
     return devices;
 }
+
+/// Why there is no GPU to be had; "" where there is one.
+std::string problem_with_cuda() {
+    int driver = 0;
+    if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0)
+        return "no NVIDIA driver is loaded (cudaDriverGetVersion): install one, or use --device cpu";
+    int count = 0;
+    if (const cudaError_t asked = cudaGetDeviceCount(&count); asked != cudaSuccess)
+        return fmt::format("cudaGetDeviceCount answers '{}' (driver for CUDA {}.{})", cudaGetErrorString(asked),
+                           driver / 1000, driver % 1000 / 10);
+    if (count == 0) {
+        const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+        return fmt::format("the driver shows no GPU (CUDA_VISIBLE_DEVICES is {})", visible ? visible : "not set");
+    }
+    if (!torch::cuda::is_available()) return "the driver shows GPUs, but LibTorch cannot use them";
+    return {};
+}
+
+Device find_cuda_device(const std::string& name) {
+    if (const auto problem = problem_with_cuda(); !problem.empty())
+        throw InputError(fmt::format("--device {}: {}", name, problem));
+    const auto devices = cuda_devices();
+    std::vector<std::string> known;
+    for (std::size_t index = 0; index < devices.size(); ++index) {
+        const auto& device = devices[index];
+        if (name == fmt::format("cuda:{}", index) || name == device.uuid || (name == "cuda" && index == 0))
+            return device;
+        known.push_back(fmt::format("cuda:{} = {} ({})", index, device.uuid, device.name));
+    }
+    throw InputError(
+        fmt::format("--device {}: there is no such GPU; the driver shows {}", name, fmt::join(known, ", ")));
+}
+#else
+Device find_cuda_device(const std::string& name) {
+    throw InputError(
+        fmt::format("--device {}: this worker was built without CUDA: use --device cpu, or build one with "
+                    "./dev build cuda",
+                    name));
+}
 #endif
 
 }  // namespace
@@ -115,12 +155,24 @@ Device take_device(const std::string& uuid, const std::vector<int>& cores) {
 #endif
 }
 
+Device find_device(const std::string& name, int threads) {
+    if (name.starts_with("cuda") || name.starts_with("GPU-")) return find_cuda_device(name);
+    std::vector<std::string> known;
+    for (auto& device : cpu_devices(threads)) {
+        if (name == "cpu" || name == device.uuid) return device;
+        known.push_back(device.uuid);
+    }
+    throw InputError(fmt::format("--device {}: there is no such device; there are cpu, cuda, cuda:0 and so on, and {}",
+                                 name, fmt::join(known, ", ")));
+}
+
+torch::Device torch_device_of(const Device& device) {
+    return device.kind == "cuda" ? torch::kCUDA : torch::kCPU;
+}
+
 std::string describe_build() {
 #ifdef LEADSWEEP_CUDA
-    int runtime = 0;
-    cudaRuntimeGetVersion(&runtime);
-    return fmt::format("LibTorch {}, CUDA {}.{}, {}", TORCH_VERSION, runtime / 1000, runtime % 1000 / 10,
-                       describe_nccl());
+    return fmt::format("LibTorch {}, {}", TORCH_VERSION, describe_nccl());
 #else
     return fmt::format("LibTorch {}, no CUDA", TORCH_VERSION);
 #endif

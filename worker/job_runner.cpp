@@ -21,6 +21,7 @@
 #include "worker/dataset/pack.hpp"
 #include "worker/dataset/sampler.hpp"
 #include "worker/explain/importance.hpp"
+#include "worker/job_file.hpp"
 #include "worker/model/predict.hpp"
 #include "worker/registry.hpp"
 #include "worker/train/checkpoint.hpp"
@@ -94,10 +95,6 @@ std::unique_ptr<Communicator> meet_gang(const Assign& assign, Session& session, 
     return join_gang(device, {rendezvous.address, rendezvous.token}, assign.gang.rank, assign.gang.size, kGangPatience);
 }
 
-torch::Device torch_device() {
-    return torch::cuda::is_available() ? torch::kCUDA : torch::kCPU;
-}
-
 std::vector<std::string> class_codes(const LabelSet& labels) {
     std::vector<std::string> codes;
     for (const auto& known : labels.classes) codes.push_back(known.code);
@@ -151,9 +148,8 @@ void train_model(Attempt& attempt, const torch::Device& device) {
     hooks.train_key = attempt.assign.train_key;
     hooks.checkpoint_folder = attempt.assign.attempt_folder;
     hooks.resume_folder = attempt.assign.resume_folder;
-    const TrainOutcome outcome =
-        train(*attempt.model, data, spec, *attempt.communicator,
-              make_train_parts(spec, balanced_weights(attempt.lists)), hooks);
+    const TrainOutcome outcome = train(*attempt.model, data, spec, *attempt.communicator,
+                                       make_train_parts(spec, balanced_weights(attempt.lists)), hooks);
     attempt.result.epochs = outcome.epochs;
     attempt.result.train_seconds = outcome.seconds;
 }
@@ -261,8 +257,10 @@ Failed failure_of(AttemptId attempt) {
 Finished JobRunner::run_job(const Assign& assign) {
     const auto start = std::chrono::steady_clock::now();
     const JobSpec spec = job_spec_from_json(nlohmann::json::parse(assign.spec));
-    const torch::Device device = torch_device();
+    const torch::Device device = device_;
     session_.tell(Progress{assign.attempt, "loading", 0, 0, 0, 0, 0});
+    // What failed can be run again by hand: `leadsweep-worker train job.json`.
+    if (assign.gang.rank == 0) write_job_file(assign, fmt::format("{}/{}", assign.attempt_folder, kJobFile));
     FoldLists lists = load_lists(assign);
     const std::int64_t record_count = lists.record_count;
     Attempt attempt{assign,
@@ -283,7 +281,7 @@ Finished JobRunner::run_job(const Assign& assign) {
     if (attempt.is_leader()) {
         finished.result_path = attempt.file("result.cbor");
         finished.result_digest = write_job_result(attempt.result, finished.result_path);
-        for (const char* name : {"checkpoint.safetensors", "checkpoint.previous.safetensors"})
+        for (const char* name : {"checkpoint.safetensors", "checkpoint.previous.safetensors", kJobFile})
             std::filesystem::remove(attempt.file(name));
     }
     finished.seconds = seconds_since(start);

@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include <torch/types.h>
+
 #include "shared/ecg/catalogue.hpp"
 #include "shared/job/job_result.hpp"
 #include "worker/session.hpp"
@@ -14,7 +16,8 @@ namespace leadsweep {
 
 class JobRunner {
 public:
-    explicit JobRunner(Session& session) : session_(session) {}
+    /// Everything is computed on `device`.
+    JobRunner(Session& session, const torch::Device& device) : session_(session), device_(device) {}
 
     /// Runs the attempt and tells how it ended. Never throws what a job can cause.
     void run(const Assign& assign);
@@ -26,6 +29,7 @@ private:
     std::shared_ptr<const Catalogue> catalogue(const std::string& path);
 
     Session& session_;
+    torch::Device device_;
     std::map<std::string, std::shared_ptr<const Catalogue>> catalogues_;
 };
 

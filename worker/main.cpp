@@ -1,55 +1,29 @@
-// leadsweep-worker: one device's worth of work. Started by a supervisor; `devices` and `survey` are single questions.
+// leadsweep-worker: one device's worth of work. Started by a supervisor, or by a person for one job (commands.cpp).
 #include <iostream>
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include "shared/core/errors.hpp"
-#include "worker/dataset/survey.hpp"
+#include "worker/commands.hpp"
 #include "worker/devices.hpp"
-#include "worker/serve.hpp"
 
-namespace {
-
-using namespace leadsweep;
-
-int print_devices(int threads) {
-    nlohmann::json list = nlohmann::json::array();
-    for (const Device& d : list_devices(threads))
-        list.push_back({{"kind", d.kind},
-                        {"uuid", d.uuid},
-                        {"name", d.name},
-                        {"cores", d.cores},
-                        {"memory_bytes", d.memory_bytes}});
-    std::cout << list.dump() << std::endl;
-    return kExitDone;
-}
-
-}  // namespace
-
-int main(int count, char** arguments) try {
+int main(int count, char** arguments) {
+    using namespace leadsweep;
     CLI::App app{"leadsweep-worker computes on one device; leadsweep starts it.", "leadsweep-worker"};
-    app.require_subcommand(1);
-    app.set_version_flag("--version", fmt::format("leadsweep-worker {}, {}", LEADSWEEP_VERSION, describe_build()));
-    int threads = 1;
-    std::string uuid, cores, request, out;
-    auto* devices = app.add_subcommand("devices", "list the devices of this machine as JSON");
-    devices->add_option("--threads", threads, "cores of one CPU device");
-    auto* worker = app.add_subcommand("serve", "take commands on descriptor 3, tell facts on descriptor 4");
-    worker->add_option("--device", uuid, "id of the device, as `devices` lists it")->required();
-    worker->add_option("--cores", cores, "cores of a CPU device, separated by commas");
-    auto* survey = app.add_subcommand("survey", "tell what is in the records that a request file names");
-    survey->add_option("REQUEST", request)->required();
-    survey->add_option("--out", out, "catalogue to write")->required();
-    CLI11_PARSE(app, count, arguments);
-    if (*devices) return print_devices(threads);
-    if (*worker) return serve(uuid, cores);
-    return run_survey(request, out);
-} catch (const leadsweep::InputError& error) {
-    std::cerr << "leadsweep-worker: " << error.what() << std::endl;
-    return leadsweep::kExitBadInput;
-} catch (const std::exception& error) {
-    std::cerr << "leadsweep-worker: " << error.what() << std::endl;
-    return leadsweep::kExitInternal;
+    int exit_code = kExitDone;
+    try {
+        app.require_subcommand(1);
+        app.set_version_flag("--version", fmt::format("leadsweep-worker {}, {}", LEADSWEEP_VERSION, describe_build()));
+        add_commands(app, exit_code);
+        app.parse(count, arguments);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? kExitDone : kExitBadInput;
+    } catch (const Error& error) {
+        std::cerr << "leadsweep-worker: " << error.what() << std::endl;
+        return error.exit_code();
+    } catch (const std::exception& error) {
+        std::cerr << "leadsweep-worker: " << error.what() << std::endl;
+        return kExitInternal;
+    }
+    return exit_code;
 }

@@ -30,7 +30,7 @@ int serve(const std::string& uuid, const std::string& core_list) {
     log::info("worker {} on {} ({}); {}", ::getpid(), device.uuid, device.name, describe_build());
     Session session(kCommandDescriptor, kFactDescriptor);
     session.tell(greeting(device));
-    JobRunner runner(session);
+    JobRunner runner(session, torch_device_of(device));
     while (const auto work = session.next()) std::visit([&](const auto& command) { runner.run(command); }, *work);
     return kExitDone;
 }

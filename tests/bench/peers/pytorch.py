@@ -1,7 +1,9 @@
-"""The study's network as PyTorch users write it (Conv1d, eager), the peer of training_bench: records a second of a training
-step and of inference. python pytorch_eager.py [--threads 2] [--batch 64] [--samples 750] [--steps 8]
+"""The study's network as PyTorch users write it (Conv1d), a peer of `leadsweep-worker bench`: prints records a second of a
+training step and of inference as JSON. python pytorch.py [--compile] [--threads 2] [--batch 64] [--samples 750] [--steps 6]
 """
 import argparse
+import json
+import resource
 import sys
 import time
 
@@ -46,23 +48,23 @@ class Inception(nn.Module):
         return self.head(x.mean(2))
 
 
-def speed(batch, steps, step):
-    """Records a second, and a CPU second (which says more where other programs share the cores; with one thread alone)."""
-    seconds, cpu = [], []
+def speed(records, steps, step):
+    seconds = []
     for _ in range(steps + 2):
-        start, cpu_start = time.perf_counter(), time.process_time()
+        start = time.perf_counter()
         step()
         seconds.append(time.perf_counter() - start)
-        cpu.append(time.process_time() - cpu_start)
-    return "{:.1f} records/s, {:.1f} per CPU second".format(*(batch / sorted(s[2:])[steps // 2] for s in (seconds, cpu)))
+    return records / sorted(seconds[2:])[steps // 2]
 
 
 arguments = argparse.ArgumentParser()
-for name, default in (("threads", 2), ("batch", 64), ("samples", 750), ("steps", 8)):
+arguments.add_argument("--compile", action="store_true")
+for name, default in (("threads", 2), ("batch", 64), ("samples", 750), ("steps", 6)):
     arguments.add_argument(f"--{name}", type=int, default=default)
 options = arguments.parse_args()
 torch.set_num_threads(options.threads)
 model = Inception()
+run = torch.compile(model) if options.compile else model
 records = torch.randn(options.batch, 12, options.samples)
 targets = torch.randint(0, 2, (options.batch, 30)).float()
 adam = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)
@@ -70,13 +72,14 @@ adam = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)
 
 def train():
     adam.zero_grad()
-    nn.functional.binary_cross_entropy_with_logits(model(records), targets).backward()
+    nn.functional.binary_cross_entropy_with_logits(run(records), targets).backward()
     adam.step()
 
 
 training = speed(options.batch, options.steps, train)
 model.eval()
 with torch.no_grad():
-    inference = speed(options.batch, options.steps, lambda: model(records))
-print(f"PyTorch {torch.__version__} eager: {options.samples} samples, batch {options.batch}, {options.threads} threads: "
-      f"training {training}, inference {inference}")
+    inference = speed(options.batch, options.steps, lambda: run(records))
+print(json.dumps({"program": f"PyTorch {torch.__version__}", "training_records_per_s": training,
+                  "inference_records_per_s": inference,
+                  "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))

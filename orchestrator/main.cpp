@@ -30,6 +30,7 @@ int main(int count, char** arguments) {
     add_cancel_command(app, exit_code);
     add_backup_command(app, exit_code);
     add_doctor_command(app, exit_code);
+    add_export_command(app, exit_code);
     try {
         app.parse(count, arguments);
     } catch (const CLI::ParseError& error) {

@@ -1,5 +1,5 @@
 // The Inception network of the study (Ismail Fawaz et al. 2020, as in the authors' Keras code), and the FCN baseline.
-// Parameter names are those of worker/model/reference_model.py, a plain PyTorch module that loads the same files.
+// Parameter names are those of shared/model/torch_model.py, a plain PyTorch module that loads the same files.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,6 @@
-"""Writes inception.safetensors beside this file: weights, records, outputs and three steps of training
-by PyTorch in float64 (torch, safetensors). Run from anywhere: python make_model_reference.py
+"""Writes inception.safetensors beside this file: weights, records, outputs and three steps of training by PyTorch in
+float64; and formula.safetensors: records and outputs of larger networks whose weights follow a formula (formula_weights).
+Needs torch and safetensors. Run from anywhere: python make_model_reference.py
 """
 import pathlib
 import sys
@@ -8,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 HERE = pathlib.Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[2] / "worker" / "model"))
-from reference_model import Inception  # noqa: E402
+sys.path.insert(0, str(HERE.parents[2] / "shared" / "model"))
+from torch_model import Fcn, Inception  # noqa: E402
 
 torch.manual_seed(7)
 torch.set_num_threads(1)
@@ -52,3 +53,26 @@ def write(name, module, samples):
 
 write("inception", Inception(leads=3, classes=5, depth=4, filters=3, bottleneck=2, kernels=(8, 4, 3), momentum=0.1), 33)
 
+
+def formula_weights(name, tensor):
+    """0.1 sin(0.37 i + phase) for element i in row-major order, the phase from the letters of the name; BatchNorm's
+    weights and variances 1 more."""
+    phase = sum(name.encode()) % 100
+    values = 0.1 * torch.sin(0.37 * torch.arange(tensor.numel()) + phase)
+    is_about_one = name.endswith("running_var") or "norm" in name and name.endswith("weight")
+    return (values + is_about_one).view(tensor.shape)
+
+
+def formula(module):
+    module.load_state_dict({name: tensor if name.endswith("num_batches_tracked") else formula_weights(name, tensor)
+                            for name, tensor in module.state_dict().items()})
+    x = torch.randn(4, 3, 33)
+    return x, module.eval()(x).detach()
+
+
+arrays = {}
+for label, network in (("fcn", Fcn(leads=3, classes=5)),
+                       ("period_2", Inception(leads=3, classes=5, depth=5, filters=3, bottleneck=2, kernels=(6, 3),
+                                              residual_period=2))):
+    arrays[f"{label}.records"], arrays[f"{label}.logits"] = formula(network)
+save_file(arrays, HERE / "formula.safetensors")

@@ -1,7 +1,16 @@
-"""The networks of leadsweep as plain PyTorch modules: `load_state_dict(safetensors.torch.load_file("model.safetensors"))`.
+"""The networks of leadsweep as plain PyTorch modules. Beside the files of `leadsweep export`:
 
-Signals are [B, L, T] in uV (unless data.normalize says otherwise); outputs are logits [B, K].
+    import model
+    network, about = model.load(".")          # about: classes and their thresholds, sampling_hz, window_s, leads
+    probabilities = torch.sigmoid(network(signals))
+
+Signals are [B, L, T] in uV (unless about["normalize"] says otherwise): about["leads"] in this order, the first
+about["window_s"] seconds at about["sampling_hz"] Hz. Outputs are logits [B, K] in the order of about["classes"].
+Needs torch and safetensors.
 """
+import json
+import pathlib
+
 import torch
 from torch import nn
 
@@ -77,3 +86,16 @@ class Fcn(nn.Module):
         for conv, normalise in zip(self.convs, self.norms):
             x = torch.relu(normalise(conv(x)))
         return self.head(x.mean((2, 3)))
+
+
+def load(folder):
+    """The network of an exported folder with its weights, in evaluation mode, and what model.json says of it."""
+    from safetensors.torch import load_file
+
+    about = json.loads((pathlib.Path(folder) / "model.json").read_text(encoding="utf-8"))
+    network = {"inception": Inception, "fcn": Fcn}[about["network"]["name"]](**about["network"]["arguments"])
+    found = network.load_state_dict(load_file(pathlib.Path(folder) / "model.safetensors"), strict=False)
+    missing = [name for name in found.missing_keys if not name.endswith("num_batches_tracked")]
+    if missing or found.unexpected_keys:
+        raise ValueError(f"model.safetensors lacks {missing} and has unknown {found.unexpected_keys}")
+    return network.eval(), about

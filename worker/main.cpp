@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "shared/core/errors.hpp"
+#include "worker/dataset/record_export.hpp"
 #include "worker/dataset/survey.hpp"
 #include "worker/devices.hpp"
 #include "worker/serve.hpp"
@@ -42,9 +43,13 @@ int main(int count, char** arguments) try {
     auto* survey = app.add_subcommand("survey", "tell what is in the records that a request file names");
     survey->add_option("REQUEST", request)->required();
     survey->add_option("--out", out, "catalogue to write")->required();
+    auto* record = app.add_subcommand("record", "write the leads of one record, in uV, as safetensors");
+    record->add_option("HEADER", request)->required();
+    record->add_option("--out", out, "file to write")->required();
     CLI11_PARSE(app, count, arguments);
     if (*devices) return print_devices(threads);
     if (*worker) return serve(uuid, cores);
+    if (*record) return export_record(request, out);
     return run_survey(request, out);
 } catch (const leadsweep::InputError& error) {
     std::cerr << "leadsweep-worker: " << error.what() << std::endl;

@@ -254,7 +254,8 @@ private:
             if (!is_of_bounded_size(node)) return set_.add_problem(place, "aliases repeat themselves without bound");
             auto value = set_.value_of(*key, node, place);
             if (!value) return;
-            if (path == "data.table.file" && !written.empty()) value = std::filesystem::absolute(written).string();
+            if ((path == "data.table.file" || path == "data.label_file") && !written.empty())
+                value = std::filesystem::absolute(written).string();
             std::erase_if(spec_.base, [&](const Setting& setting) { return setting.key == path; });
             spec_.base.push_back({path, std::move(*value), place});
         } catch (const YAML::Exception& error) {

@@ -213,6 +213,13 @@ TEST_CASE("The example sweeps have the jobs their comments promise", "[sweep_fil
     CHECK(expand(load_sweep_file(folder + "demo.yaml")).jobs.size() == 12);
     CHECK(expand(load_sweep_file(folder + "real_small.yaml", {"data.records=."})).jobs.size() == 12);
     CHECK(expand(load_sweep_file(folder + "smoke.yaml")).jobs.size() == 2);
+    const std::vector<std::pair<std::string, std::size_t>> on_records = {
+        {"study_small", 60}, {"study", 120}, {"receptive_field", 90}, {"losses", 120},
+        {"sources", 16},     {"leads", 85},  {"layout", 40}};
+    for (const auto& [name, jobs] : on_records) {
+        INFO(name);
+        CHECK(expand(load_sweep_file(folder + name + ".yaml", {"data.records=."})).jobs.size() == jobs);
+    }
 }
 
 TEST_CASE("A sweep file that is no UTF-8 text is told with its place", "[sweep_file]") {

@@ -39,8 +39,8 @@ const CatalogueRecord& find_record(const Catalogue& catalogue, std::string name)
     if (found != catalogue.records.end()) return *found;
     std::vector<std::string> known;
     for (const auto& record : catalogue.records) known.push_back(record.path);
-    throw InputError(fmt::format("--plot: there is no record '{}'{}: give its path below the folder, no extension",
-                                 name, suggestion(name, known)));
+    throw InputError(fmt::format("--plot: there is no record '{}' (its path below the folder, no extension){}", name,
+                                 suggestion(name, known)));
 }
 
 /// The leads of a record, as a worker reads them.

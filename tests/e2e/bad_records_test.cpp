@@ -229,6 +229,6 @@ TEST_CASE("A sweep runs with everything that records can need") {
     CHECK(says(folder.read("r.svg"), {"<svg", ">V1</text>", "164889003", "25 mm/s"}));
     const Outcome unknown = folder.leadsweep({"data", folder.path("ecg"), "--plot", "R005"});
     CHECK(unknown.code == 2);
-    CHECK(says(unknown.err, {"no record 'R005'", "did you mean"}));
+    CHECK(says(unknown.err, {"no record 'R005'", "did you mean 'R0005'?"}));
     CHECK(all_processes_end(5));
 }

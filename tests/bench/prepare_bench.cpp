@@ -73,21 +73,20 @@ std::vector<std::string> write_records(const std::filesystem::path& folder) {
     return headers;
 }
 
-/// A pack of `records` generated records at 75 Hz: what a large job of the study reads.
+/// A pack of `records` records at 75 Hz: what a large job of the study reads. The records are those of FOLDER/records,
+/// a thousand a folder: 000/r000000.hea ... (data.py links them there).
 struct LargePack {
     JobSpec spec;
     Catalogue catalogue;
 
-    explicit LargePack(std::int64_t records) {
+    LargePack(const std::filesystem::path& folder, std::int64_t records) {
         spec.sampling_hz = 75;
-        spec.data.synthetic.patients = records;
-        spec.data.synthetic.records_per_patient = 1;
-        // As the survey would tell, without making every record twice.
+        spec.data.records = (folder / "records").string();
         for (std::int64_t i = 0; i < records; ++i) {
             CatalogueRecord& record = catalogue.records.emplace_back();
-            record.path = fmt::format("synthetic/p{:07}_000", i);
-            record.sampling_hz = spec.data.synthetic.sampling_hz;
-            record.samples = std::llround(spec.data.synthetic.duration_s * record.sampling_hz);
+            record.path = fmt::format("{:03}/r{:06}", i / 1000, i);
+            record.sampling_hz = 500;
+            record.samples = 5000;
             record.leads = standard_lead_names();
         }
     }
@@ -105,24 +104,23 @@ double peak_mib() {
 }
 
 int make_shards(const std::filesystem::path& folder, std::int64_t rank, std::int64_t of, std::int64_t records) {
-    const LargePack large(records);
+    const LargePack large(folder, records);
     const double start_s = wall_seconds();
     std::int64_t made = 0;
     for (std::int64_t shard = rank; shard < shard_count(records); shard += of)
-        made += write_shard(large.spec, large.catalogue, folder, shard, nullptr).records;
+        made += write_shard(large.spec, large.catalogue, folder / "pack", shard, nullptr).records;
     const double seconds = wall_seconds() - start_s;
-    fmt::print(
-        "process {} of {}: {} records in {:.1f} s, {:.0f} records/s with their generation, peak memory {:.0f} MiB\n",
-        rank, of, made, seconds, static_cast<double>(made) / seconds, peak_mib());
+    fmt::print("process {} of {}: {} records in {:.1f} s, {:.0f} records/s, peak memory {:.0f} MiB\n", rank, of, made,
+               seconds, static_cast<double>(made) / seconds, peak_mib());
     return 0;
 }
 
 int start_epoch(const std::filesystem::path& folder, std::int64_t records) {
-    const LargePack large(records);
+    const LargePack large(folder, records);
     constexpr std::size_t kBatch = 32;
     for (int round = 0; round < 3; ++round) {
         const double start_s = wall_seconds();
-        const Pack pack = Pack::open(folder, large.spec, records);
+        const Pack pack = Pack::open(folder / "pack", large.spec, records);
         const double opened_s = wall_seconds();
         std::vector<std::int32_t> train(static_cast<std::size_t>(records));
         std::iota(train.begin(), train.end(), 0);

@@ -226,7 +226,7 @@ TEST_CASE("A sweep runs with everything that records can need") {
         folder.leadsweep({"data", folder.path("ecg"), "--plot", "R0005", "--out", folder.path("r.svg")});
     INFO(drawn.err);
     CHECK(drawn.code == 0);
-    CHECK(says(folder.read("r.svg"), {"<svg", ">V1</text>", "164889003", "25 mm/s"}));
+    CHECK(says(folder.read("r.svg"), {"<svg", ">V1</text>", "8.5 s, AF;", "25 mm/s"}));
     const Outcome unknown = folder.leadsweep({"data", folder.path("ecg"), "--plot", "R005"});
     CHECK(unknown.code == 2);
     CHECK(says(unknown.err, {"no record 'R005'", "did you mean 'R0005'?"}));

@@ -22,6 +22,8 @@ int main(int count, char** arguments) {
     add_data_command(app, exit_code);
     add_table_command(app, exit_code);
     add_map_command(app, exit_code);
+    add_compare_command(app, exit_code);
+    add_evaluate_command(app, exit_code);
     add_query_command(app, exit_code);
     add_status_command(app, exit_code);
     add_why_command(app, exit_code);

@@ -43,7 +43,7 @@ MAY_INCLUDE = {
     "tests/mpi": SHARED + ["orchestrator/transport", "tests/support"],
     "tests/e2e": SHARED + ["tests/"],
     "tests/simulation": SHARED + ["orchestrator/schedule", "tests/support"],
-    "tests/fuzz": SHARED + ["orchestrator/plan", "tests/support"],
+    "tests/fuzz": SHARED + ["orchestrator/plan", "worker/dataset", "tests/support"],
     "tests/drills": SHARED + ["tests/"],
     "tests/bench": SHARED + ["orchestrator/", "worker/", "tests/"],
 }
@@ -56,6 +56,7 @@ DOORS = [
     (r"SQLiteCpp/.*|sqlite3\.h", ["orchestrator/store/"], [], []),
     (r"mpi\.h", ["orchestrator/transport/"], [], []),
     (r"yaml-cpp/.*", ["orchestrator/plan/"], [], []),
+    (r"matio\.h", ["worker/dataset/matlab5.cpp"], [], []),
 ]
 TESTED_OUTSIDE = {"tests/bench/": "worker/"}  # the benchmarks train networks
 

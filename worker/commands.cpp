@@ -8,6 +8,7 @@
 
 #include "shared/core/errors.hpp"
 #include "worker/bench.hpp"
+#include "worker/dataset/record_export.hpp"
 #include "worker/dataset/survey.hpp"
 #include "worker/devices.hpp"
 #include "worker/serve.hpp"
@@ -57,6 +58,17 @@ void add_survey(CLI::App& app, int& exit_code) {
     command->callback([options, &exit_code] { exit_code = run_survey(options->request, options->out); });
 }
 
+void add_record(CLI::App& app, int& exit_code) {
+    struct Options {
+        std::string header, out;
+    };
+    auto options = std::make_shared<Options>();
+    auto* command = app.add_subcommand("record", "write the leads of one record, in uV, as safetensors");
+    command->add_option("HEADER", options->header)->required();
+    command->add_option("--out", options->out, "file to write")->required();
+    command->callback([options, &exit_code] { exit_code = export_record(options->header, options->out); });
+}
+
 void add_train(CLI::App& app, int& exit_code) {
     auto options = std::make_shared<TrainByHand>();
     auto* command = app.add_subcommand("train", "run one job by hand, under a debugger or a profiler");
@@ -100,6 +112,7 @@ void add_commands(CLI::App& app, int& exit_code) {
     add_bench(app, exit_code);
     add_serve(app, exit_code);
     add_survey(app, exit_code);
+    add_record(app, exit_code);
 }
 
 }  // namespace leadsweep

@@ -20,6 +20,7 @@
 #include "worker/comm/communicator.hpp"
 #include "worker/dataset/pack.hpp"
 #include "worker/dataset/sampler.hpp"
+#include "worker/dataset/windows.hpp"
 #include "worker/explain/importance.hpp"
 #include "worker/job_file.hpp"
 #include "worker/model/predict.hpp"
@@ -43,10 +44,10 @@ public:
     explicit PackRecords(Pack pack) : pack_(std::move(pack)) {}
     std::int64_t leads() const override { return pack_.leads(); }
     std::int64_t samples() const override { return pack_.samples(); }
-    void copy(std::int64_t record, float* out) const override {
-        const auto signal = pack_.record(record);
-        std::copy(signal.begin(), signal.end(), out);
+    void copy(std::int64_t row, float* out) const override {
+        pack_.copy(row, {out, static_cast<std::size_t>(leads() * samples())});
     }
+    const Pack& pack() const { return pack_; }
 
 private:
     Pack pack_;
@@ -57,9 +58,9 @@ struct Attempt {
     const Assign& assign;
     Session& session;
     JobSpec spec;
-    const LabelSet& labels;
     FoldLists lists;
     PackRecords records;
+    FoldLists rows;  ///< the same fold in rows of the pack: what is trained, predicted and explained
     std::unique_ptr<Communicator> communicator;
     std::shared_ptr<Model> model = nullptr;
     JobResult result = {};
@@ -133,12 +134,15 @@ void train_model(Attempt& attempt, const torch::Device& device) {
     const JobSpec& spec = attempt.spec;
     attempt.model = make_model(spec, attempt.lists.class_count);
     attempt.model->to(device);
-    const Sampler sampler(attempt.lists.train, static_cast<std::uint64_t>(spec.seed));
-    const TrainData data{attempt.records, attempt.lists,
-                         [&](std::int64_t epoch) { return sampler.epoch_order(epoch); }};
+    const Sampler sampler(attempt.rows.train, static_cast<std::uint64_t>(spec.seed));
+    const TrainData data{attempt.records, attempt.rows, [&](std::int64_t epoch) { return sampler.epoch_order(epoch); }};
     TrainHooks hooks;
+    const auto windows = window_counts(attempt.lists.validation, attempt.records.pack());
     hooks.score = [&](std::span<const float> logits, std::span<const std::uint8_t> labels, std::int64_t, std::int64_t) {
-        return EpochScores{macro_auroc(attempt.labels, labels, logits), macro_f1(attempt.labels, labels, logits)};
+        const auto of_records = pool_windows(logits, attempt.lists.class_count, windows, spec.data.pooling);
+        const auto truth = pool_labels(labels, attempt.lists.class_count, windows);
+        const LabelSet& set = attempt.lists.label_set;
+        return EpochScores{macro_auroc(set, truth, of_records), macro_f1(set, truth, of_records)};
     };
     hooks.should_stop = [&] { return attempt.session.should_stop(); };
     hooks.on_progress = [&](const TrainProgress& p) {
@@ -156,27 +160,33 @@ void train_model(Attempt& attempt, const torch::Device& device) {
 
 void store_model(Attempt& attempt) {
     if (!attempt.is_leader()) return;
-    const ModelInfo info{attempt.spec, class_codes(attempt.labels)};
+    const ModelInfo info{attempt.spec, class_codes(attempt.lists.label_set)};
     attempt.add_artifact("model", "model.safetensors",
                          save_model(*attempt.model, info, attempt.file("model.safetensors")));
 }
 
+/// Predictions of records, [records, K].
+struct RecordLogits {
+    std::vector<float> validation;
+    std::vector<float> test;
+};
+
 /// Predictions of both lists as an artefact, so that any figure can be computed later without training.
-void store_predictions(Attempt& attempt, const torch::Tensor& validation, const torch::Tensor& test,
-                       const std::vector<double>& thresholds) {
-    const auto logits = [&](const torch::Tensor& tensor) {
-        return NamedArray::of<float>(as_span(tensor), {tensor.size(0), tensor.size(1)});
-    };
-    const auto records = [](const std::vector<std::int32_t>& list) {
-        return NamedArray::of<std::int32_t>(list, {static_cast<std::int64_t>(list.size())});
+void store_predictions(Attempt& attempt, const RecordLogits& predicted, const std::vector<double>& thresholds) {
+    const FoldLists& lists = attempt.lists;
+    const auto add = [&](ArrayFile& file, const std::string& split, const std::vector<std::int32_t>& records,
+                         const std::vector<float>& logits) {
+        const auto count = static_cast<std::int64_t>(records.size());
+        file.arrays[split + "_logits"] = NamedArray::of<float>(logits, {count, lists.class_count});
+        file.arrays[split + "_records"] = NamedArray::of<std::int32_t>(records, {count});
     };
     ArrayFile file;
-    file.arrays["validation_logits"] = logits(validation);
-    file.arrays["validation_records"] = records(attempt.lists.validation);
-    file.arrays["test_logits"] = logits(test);
-    file.arrays["test_records"] = records(attempt.lists.test);
+    add(file, "validation", lists.validation, predicted.validation);
+    add(file, "test", lists.test, predicted.test);
     file.arrays["thresholds"] = NamedArray::of<double>(thresholds, {static_cast<std::int64_t>(thresholds.size())});
-    file.metadata = {{"label_set", attempt.labels.name}, {"data_digest", attempt.lists.data_digest}};
+    file.metadata = {{"label_set", lists.label_set.name},
+                     {"classes", label_set_text(lists.label_set)},
+                     {"data_digest", lists.data_digest}};
     attempt.add_artifact("predictions", "predictions.safetensors",
                          save_arrays(file, attempt.file("predictions.safetensors")));
 }
@@ -190,35 +200,41 @@ std::int64_t count_classes(const LabelSet& labels, const std::vector<Metric>& me
     });
 }
 
+/// Predictions of a list of records: of their windows, pooled. Nothing on other ranks than the leader's.
+std::vector<float> predict_records(Attempt& attempt, Model& folded, const std::vector<std::int32_t>& records,
+                                   const std::vector<std::int32_t>& rows) {
+    const auto logits = predict_shared(folded, attempt.records, rows, *attempt.communicator, kInferenceBatch,
+                                       [&](double fraction) { attempt.report("testing", fraction); });
+    if (!attempt.is_leader()) return {};
+    return pool_windows(as_span(logits), attempt.lists.class_count, window_counts(records, attempt.records.pack()),
+                        attempt.spec.data.pooling);
+}
+
 void test_model(Attempt& attempt, Model& folded) {
     const FoldLists& lists = attempt.lists;
-    const auto on_progress = [&](double fraction) { attempt.report("testing", fraction); };
-    const auto validation =
-        predict_shared(folded, attempt.records, lists.validation, *attempt.communicator, kInferenceBatch, on_progress);
-    const auto test =
-        predict_shared(folded, attempt.records, lists.test, *attempt.communicator, kInferenceBatch, on_progress);
+    const RecordLogits predicted{predict_records(attempt, folded, lists.validation, attempt.rows.validation),
+                                 predict_records(attempt, folded, lists.test, attempt.rows.test)};
     if (!attempt.is_leader()) return;
+    const LabelSet& set = lists.label_set;
     const auto validation_labels = labels_of(lists, lists.validation);
     const auto test_labels = labels_of(lists, lists.test);
-    const auto thresholds = tune_thresholds(attempt.labels, validation_labels, as_span(validation));
+    const auto thresholds = tune_thresholds(set, validation_labels, predicted.validation);
     JobResult& result = attempt.result;
-    result.metrics = evaluate(attempt.labels, test_labels, as_span(test), "test", thresholds);
-    result.n_classes = count_classes(attempt.labels, result.metrics);
-    const auto of_validation =
-        evaluate(attempt.labels, validation_labels, as_span(validation), "validation", thresholds);
+    result.metrics = evaluate(set, test_labels, predicted.test, "test", thresholds);
+    result.n_classes = count_classes(set, result.metrics);
+    const auto of_validation = evaluate(set, validation_labels, predicted.validation, "validation", thresholds);
     result.metrics.insert(result.metrics.end(), of_validation.begin(), of_validation.end());
     result.n_train = static_cast<std::int64_t>(lists.train.size());
     result.n_validation = static_cast<std::int64_t>(lists.validation.size());
     result.n_test = static_cast<std::int64_t>(lists.test.size());
-    store_predictions(attempt, validation, test, thresholds);
+    store_predictions(attempt, predicted, thresholds);
 }
 
 void explain_model(Attempt& attempt, std::shared_ptr<Model> folded) {
     const auto explainer = make_explainer(attempt.spec, std::move(folded));
     if (!explainer) return;
     const auto start = std::chrono::steady_clock::now();
-    const ExplainPlan plan =
-        plan_explanations(attempt.lists, attempt.spec.explain.records_per_class, attempt.spec.seed);
+    const ExplainPlan plan = plan_explanations(attempt.rows, attempt.spec.explain.records_per_class, attempt.spec.seed);
     ExplainHooks hooks;
     hooks.should_stop = [&] { return attempt.session.should_stop(); };
     hooks.on_progress = [&](double fraction) {
@@ -226,7 +242,7 @@ void explain_model(Attempt& attempt, std::shared_ptr<Model> folded) {
     };
     const auto explanations = explain_all(*explainer, attempt.records, plan, *attempt.communicator, hooks);
     attempt.result.lead_importance =
-        aggregate(plan, explanations, class_codes(attempt.labels), attempt.spec.data.leads);
+        aggregate(plan, explanations, class_codes(attempt.lists.label_set), attempt.spec.data.leads);
     attempt.result.explain_seconds = seconds_since(start);
 }
 
@@ -262,13 +278,14 @@ Finished JobRunner::run_job(const Assign& assign) {
     // What failed can be run again by hand: `leadsweep-worker train job.json`.
     if (assign.gang.rank == 0) write_job_file(assign, fmt::format("{}/{}", assign.attempt_folder, kJobFile));
     FoldLists lists = load_lists(assign);
-    const std::int64_t record_count = lists.record_count;
+    Pack pack = Pack::open(assign.pack_folder, spec, lists.record_count);
+    FoldLists rows = rows_of(lists, pack);
     Attempt attempt{assign,
                     session_,
                     spec,
-                    label_set(spec.data.labels),
                     std::move(lists),
-                    PackRecords(Pack::open(assign.pack_folder, spec, record_count)),
+                    PackRecords(std::move(pack)),
+                    std::move(rows),
                     meet_gang(assign, session_, device)};
     if (!take_over_weights(attempt, device)) train_model(attempt, device);
     attempt.model->eval();
@@ -320,9 +337,10 @@ void JobRunner::run(const Prepare& prepare) {
                             if (session_.should_stop())
                                 throw JobError(session_.stop_reason(), "stopped on request while preparing");
                         });
-        if (report.padded_records + report.missing_samples + report.constant_leads > 0)
-            log::info("shard {}: {} short records padded, {} missing samples interpolated, {} constant leads",
-                      prepare.shard, report.padded_records, report.missing_samples, report.constant_leads);
+        if (report.padded_records + report.missing_samples + report.constant_leads + report.derived_leads > 0)
+            log::info("shard {}: {} short records padded, {} missing samples ({}), {} constant leads, {} derived leads",
+                      prepare.shard, report.padded_records, report.missing_samples, spec.data.missing,
+                      report.constant_leads, report.derived_leads);
         session_.tell(Prepared{prepare.attempt, seconds_since(start)});
     } catch (...) {
         const Failed failed = failure_of(prepare.attempt);

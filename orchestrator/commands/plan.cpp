@@ -8,6 +8,7 @@
 #include "orchestrator/commands/learned_durations.hpp"
 #include "orchestrator/commands/survey.hpp"
 #include "orchestrator/launch/supervisor.hpp"
+#include "orchestrator/plan/manifest.hpp"
 #include "orchestrator/store/read_store.hpp"
 #include "shared/core/files.hpp"
 #include "shared/core/log.hpp"
@@ -46,6 +47,7 @@ struct PlanOptions {
     bool is_listing = false;
     std::int64_t devices = 0;
     int threads = 1;
+    std::string manifest;
 };
 
 /// Devices of this machine, or as many like them as were asked for. A machine without a worker program has none, and
@@ -75,6 +77,15 @@ std::vector<std::size_t> jobs_to_do(const Plan& plan, const std::map<std::string
     return jobs;
 }
 
+/// One file for each assignment to folds: FILE, then FILE.2 and so on.
+void write_manifests(const Plan& plan, const std::string& file) {
+    for (std::size_t i = 0; i < plan.folds.size(); ++i) {
+        const std::string path = i == 0 ? file : fmt::format("{}.{}", file, i + 1);
+        write_file_durably(path, manifest_csv(plan, plan.folds[i]));
+        fmt::print("\nwhich record is in which fold: {}\n", path);
+    }
+}
+
 int show_plan(const PlanOptions& options) {
     const Places places = resolve_places(options.places);
     Spawner spawner;
@@ -85,6 +96,7 @@ int show_plan(const PlanOptions& options) {
     fmt::print("{}", render_price(plan, to_do, learn_durations(places.db),
                                   to_do.empty() ? PricedDevices{} : priced_devices(options, places, spawner),
                                   std::time(nullptr)));
+    if (!options.manifest.empty()) write_manifests(plan, options.manifest);
     if (!options.is_listing) return kExitDone;
     fmt::print("\n");
     for (std::size_t job = 0; job < plan.jobs.size(); ++job) {
@@ -108,6 +120,8 @@ void add_plan_command(CLI::App& app, int& exit_code) {
         ->check(CLI::PositiveNumber);
     command->add_option("--threads", options->threads, "cores of one CPU device")->capture_default_str();
     command->add_flag("--jobs", options->is_listing, "list every job");
+    command->add_option("--manifest", options->manifest,
+                        "CSV file to write: which record is in which fold, and why not");
     add_place_options(*command, options->places);
     command->footer(
         "The price is learned from finished jobs of the database that are like these.\n"

@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "orchestrator/plan/manifest.hpp"
 #include "shared/core/digest.hpp"
+#include "shared/core/files.hpp"
 #include "shared/job/pack_key.hpp"
 
 namespace leadsweep {
@@ -27,7 +29,7 @@ std::vector<FoldRow> fold_rows(const Plan& plan) {
         const JobSpec spec = plan.specs[i];
         rows[index] = {plan.lists_digests[index],
                        lists.data_digest,
-                       lists.label_set,
+                       lists.label_set.name,
                        spec.fold,
                        spec.folds.k,
                        spec.folds.assign,
@@ -70,6 +72,7 @@ std::vector<JobId> register_jobs(const Plan& plan, const std::string& yaml, Resu
     store.in_transaction([&] {
         const SweepId sweep = store.register_sweep(plan.sweep_name, yaml, sha256(yaml), plan_digest);
         store.record_folds(fold_rows(plan));
+        for (const PlannedFolds& folds : plan.folds) store.record_classes(*folds.label_set);
         ids = store.upsert_jobs(sweep, plan.jobs.size(), [&](std::size_t job) {
             return JobRow{plan.keys(job), plan.specs.text(job), plan.lists_digests[plan.jobs[job].lists]};
         });
@@ -88,6 +91,11 @@ void write_inputs(const Plan& plan, const Places& places, RunWork& work) {
         if (!lists.path.empty()) continue;
         lists.path = fmt::format("{}/{}", places.work, lists_file(plan.lists_digests[planned.lists]));
         lists.digest = ensure_lists_file(plan.lists[planned.lists], lists.path);
+    }
+    for (const PlannedFolds& folds : plan.folds) {
+        const std::string manifest = manifest_csv(plan, folds);
+        const std::string path = fmt::format("{}/manifests/{}.csv", places.work, sha256(manifest).substr(0, 16));
+        if (!fs::exists(path)) write_file_durably(path, manifest);
     }
     work.packs.resize(plan.packs.size());
     std::set<std::string> written;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "shared/core/errors.hpp"
+#include "shared/ecg/sources.hpp"
 
 namespace leadsweep {
 namespace {
@@ -142,6 +143,7 @@ Catalogue merge_catalogues(const Catalogue& cached, const Catalogue& surveyed, c
         }
         merged.records.push_back(*found->second);
     }
+    name_sources(merged);  // what is new may show which folder tells databases apart
     return merged;
 }
 

@@ -1,8 +1,10 @@
 #include "orchestrator/plan/folds.hpp"
 
 #include <algorithm>
-#include <array>
+#include <charconv>
+#include <cmath>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <unordered_map>
 #include <unordered_set>
@@ -11,6 +13,7 @@
 #include <fmt/ranges.h>
 
 #include "shared/core/errors.hpp"
+#include "shared/core/text.hpp"
 #include "shared/ecg/leads.hpp"
 
 namespace leadsweep {
@@ -29,16 +32,6 @@ public:
 private:
     std::vector<std::size_t> parent_;
 };
-
-bool has_leads(const CatalogueRecord& record, const std::vector<std::string>& leads) {
-    std::array<bool, kLeadCount> is_there{};
-    for (const auto& name : record.leads)
-        if (const auto lead = find_lead(name)) is_there[*lead] = true;
-    return std::all_of(leads.begin(), leads.end(), [&](const std::string& name) {
-        const auto lead = find_lead(name);
-        return lead && is_there[*lead];
-    });
-}
 
 /// Values renumbered from 0 without gaps, in order of first appearance.
 std::vector<std::size_t> renumbered(const std::vector<std::size_t>& values) {
@@ -73,6 +66,12 @@ FoldReport start_report(const Catalogue& catalogue, const LabelSet& set, const s
                 break;
             case LeftOut::kMissingLead:
                 ++report.without_lead;
+                break;
+            case LeftOut::kLowRate:
+                ++report.below_min_rate;
+                break;
+            case LeftOut::kNoFold:
+                ++report.without_fold;
                 break;
         }
     return report;
@@ -109,28 +108,35 @@ void count_folds(FoldReport& report, const LabelSet& set, const std::vector<int>
 
 }  // namespace
 
-std::vector<LeftOut> left_out_records(const Catalogue& catalogue, const std::vector<std::string>& leads) {
+std::vector<LeftOut> left_out_records(const Catalogue& catalogue, const DataSpec& data, const FoldsSpec& folds) {
     std::vector<LeftOut> reasons;
     reasons.reserve(catalogue.records.size());
     // Neighbours mostly name their leads alike.
     const CatalogueRecord* last = nullptr;
     bool last_has_leads = false;
     for (const CatalogueRecord& record : catalogue.records) {
-        if (!last || last->leads != record.leads) last_has_leads = has_leads(record, leads);
+        if (!last || last->leads != record.leads)
+            last_has_leads = gives_leads(record.leads, data.leads, data.derive_leads == "limb");
         last = &record;
         if (!record.is_usable())
             reasons.push_back(LeftOut::kUnusable);
         else if (!last_has_leads)
             reasons.push_back(LeftOut::kMissingLead);
+        else if (record.sampling_hz < data.min_native_hz ||
+                 (!data.band_pass_hz.empty() && record.sampling_hz <= 2 * data.band_pass_hz.back()))
+            reasons.push_back(LeftOut::kLowRate);
+        else if (record.labels.empty())
+            reasons.push_back(LeftOut::kNoDiagnosis);
         else
-            reasons.push_back(record.labels.empty() ? LeftOut::kNoDiagnosis : LeftOut::kNo);
+            reasons.push_back(folds.assign == "column" && record.fold.empty() ? LeftOut::kNoFold : LeftOut::kNo);
     }
     return reasons;
 }
 
 std::vector<std::uint8_t> label_matrix(const Catalogue& catalogue, const LabelSet& set) {
     std::unordered_map<std::string, std::size_t> index_of;
-    for (std::size_t c = 0; c < set.classes.size(); ++c) index_of[set.classes[c].code] = c;
+    for (std::size_t c = 0; c < set.classes.size(); ++c)
+        for (const auto& code : split(set.classes[c].code, '|')) index_of[code] = c;
     std::vector<std::uint8_t> labels(catalogue.records.size() * set.classes.size(), 0);
     for (std::size_t n = 0; n < catalogue.records.size(); ++n)
         for (const auto& code : catalogue.records[n].labels)
@@ -156,44 +162,150 @@ std::vector<std::size_t> record_groups(const Catalogue& catalogue) {
     return renumbered(roots);
 }
 
+namespace {
+
+/// What the strategies of folds.assign start from: the records that take part.
+struct Members {
+    std::vector<std::size_t> records;  ///< indices into the catalogue
+    std::vector<std::uint8_t> labels;  ///< [members, K]
+    std::vector<std::size_t> groups;   ///< [members], numbered without gaps
+};
+
+/// Values in the order of numbers where all are numbers, else of words.
+std::vector<std::string> in_order(std::vector<std::string> values) {
+    const auto number_of = [](const std::string& text) {
+        double number = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        return error == std::errc{} && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
+    };
+    std::sort(values.begin(), values.end());
+    values.erase(std::unique(values.begin(), values.end()), values.end());
+    if (std::all_of(values.begin(), values.end(), [&](const auto& text) { return number_of(text).has_value(); }))
+        std::stable_sort(values.begin(), values.end(),
+                         [&](const auto& a, const auto& b) { return *number_of(a) < *number_of(b); });
+    return values;
+}
+
+/// One fold for each different value.
+std::vector<int> folds_by_value(const std::vector<std::string>& values, const FoldsSpec& spec,
+                                std::vector<std::string>& names) {
+    names = in_order(values);
+    if (static_cast<std::int64_t>(names.size()) != spec.k)
+        throw InputError(
+            fmt::format("folds.k is {}, but with folds.assign {} there are {} folds ({}): give folds.k: {}", spec.k,
+                        spec.assign, names.size(), fmt::join(names, ", "), names.size()));
+    std::vector<int> folds;
+    for (const auto& value : values)
+        folds.push_back(static_cast<int>(std::find(names.begin(), names.end(), value) - names.begin()));
+    return folds;
+}
+
+std::vector<int> folds_of_members(const Catalogue& catalogue, const Members& members, std::size_t classes,
+                                  const FoldsSpec& spec, std::vector<std::string>& names) {
+    if (spec.assign == "study") {
+        std::vector<std::string> combinations;
+        for (std::size_t i = 0; i < members.records.size(); ++i)
+            combinations.push_back(combination_of(std::span(members.labels).subspan(i * classes, classes)));
+        return study_folds(combinations, spec.k, spec.seed);
+    }
+    if (spec.assign == "stratified") {
+        const auto of_group = stratify_groups(members.labels, classes, members.groups, spec.k, spec.seed);
+        std::vector<int> folds;
+        for (const std::size_t group : members.groups) folds.push_back(of_group[group]);
+        return folds;
+    }
+    std::vector<std::string> values;
+    for (const std::size_t n : members.records)
+        values.push_back(spec.assign == "column" ? catalogue.records[n].fold : catalogue.records[n].source);
+    return folds_by_value(values, spec, names);
+}
+
+ClassDeviation deviation_of(const std::vector<int>& folds, const Members& members, const LabelSet& set,
+                            std::int64_t fold_count) {
+    const std::size_t classes = set.classes.size();
+    const auto k = static_cast<std::size_t>(fold_count);
+    std::vector<double> counts(k * classes, 0);
+    std::vector<double> totals(classes, 0);
+    for (std::size_t i = 0; i < folds.size(); ++i)
+        for (std::size_t c = 0; c < classes; ++c) {
+            counts[static_cast<std::size_t>(folds[i]) * classes + c] += members.labels[i * classes + c];
+            totals[c] += members.labels[i * classes + c];
+        }
+    ClassDeviation worst;
+    for (std::size_t c = 0; c < classes; ++c) {
+        const double even = totals[c] / static_cast<double>(k);
+        if (even < 1) continue;
+        for (std::size_t f = 0; f < k; ++f) {
+            const double share = std::abs(counts[f * classes + c] - even) / even;
+            if (worst.class_abbreviation.empty() || share > worst.share) worst = {set.classes[c].abbreviation, share};
+        }
+    }
+    return worst;
+}
+
+}  // namespace
+
 FoldAssignment assign_folds(const Catalogue& catalogue, const LabelSet& set, const FoldsSpec& spec,
-                            const std::vector<std::string>& leads) {
-    const auto left_out = left_out_records(catalogue, leads);
+                            const DataSpec& data) {
+    const auto left_out = left_out_records(catalogue, data, spec);
     const auto labels = label_matrix(catalogue, set);
     const auto groups = record_groups(catalogue);
     const std::size_t classes = set.classes.size();
-    std::vector<std::size_t> members;
-    for (std::size_t n = 0; n < left_out.size(); ++n)
-        if (left_out[n] == LeftOut::kNo) members.push_back(n);
+    Members members;
+    for (std::size_t n = 0; n < left_out.size(); ++n) {
+        if (left_out[n] != LeftOut::kNo) continue;
+        members.records.push_back(n);
+        members.labels.insert(members.labels.end(), labels.begin() + static_cast<std::ptrdiff_t>(n * classes),
+                              labels.begin() + static_cast<std::ptrdiff_t>((n + 1) * classes));
+        members.groups.push_back(groups[n]);
+    }
+    members.groups = renumbered(members.groups);
     FoldAssignment assignment{std::vector<int>(left_out.size(), -1), start_report(catalogue, set, left_out)};
-    const FoldReport& report = assignment.report;
-    if (members.empty())
+    FoldReport& report = assignment.report;
+    if (members.records.empty())
         throw InputError(fmt::format(
             "none of {} records can be used: {} cannot be read, {} have no diagnosis, {} lack a lead of data.leads "
-            "({})",
-            left_out.size(), report.unusable, report.without_diagnosis, report.without_lead, fmt::join(leads, ", ")));
-
-    std::vector<std::uint8_t> member_labels;
-    std::vector<std::size_t> member_groups;
-    for (const std::size_t n : members) {
-        member_labels.insert(member_labels.end(), labels.begin() + static_cast<std::ptrdiff_t>(n * classes),
-                             labels.begin() + static_cast<std::ptrdiff_t>((n + 1) * classes));
-        member_groups.push_back(groups[n]);
-    }
-    if (spec.assign == "study") {
-        std::vector<std::string> combinations;
-        for (std::size_t i = 0; i < members.size(); ++i)
-            combinations.push_back(combination_of(std::span(member_labels).subspan(i * classes, classes)));
-        const auto folds = study_folds(combinations, spec.k, spec.seed);
-        for (std::size_t i = 0; i < members.size(); ++i) assignment.folds[members[i]] = folds[i];
-    } else {
-        member_groups = renumbered(member_groups);
-        const auto folds = stratify_groups(member_labels, classes, member_groups, spec.k, spec.seed);
-        for (std::size_t i = 0; i < members.size(); ++i) assignment.folds[members[i]] = folds[member_groups[i]];
-    }
-    count_folds(assignment.report, set, assignment.folds, spec.k, labels, groups);
+            "({}), {} have less than data.min_native_hz, {} have no fold",
+            left_out.size(), report.unusable, report.without_diagnosis, report.without_lead,
+            fmt::join(data.leads, ", "), report.below_min_rate, report.without_fold));
+    const auto folds = folds_of_members(catalogue, members, classes, spec, report.fold_names);
+    for (std::size_t i = 0; i < members.records.size(); ++i) assignment.folds[members.records[i]] = folds[i];
+    report.deviation = deviation_of(folds, members, set, spec.k);
+    report.random_deviation = deviation_of(random_folds(members.groups, spec.k, spec.seed), members, set, spec.k);
+    count_folds(report, set, assignment.folds, spec.k, labels, groups);
     return assignment;
 }
+
+namespace {
+
+/// The groups of the records of a list.
+std::unordered_set<std::size_t> groups_of(const std::vector<std::int32_t>& list,
+                                          const std::vector<std::size_t>& groups) {
+    std::unordered_set<std::size_t> found;
+    for (const std::int32_t n : list) found.insert(groups[static_cast<std::size_t>(n)]);
+    return found;
+}
+
+void drop_groups(std::vector<std::int32_t>& list, const std::vector<std::size_t>& groups,
+                 const std::unordered_set<std::size_t>& dropped) {
+    std::erase_if(list, [&](std::int32_t n) { return dropped.contains(groups[static_cast<std::size_t>(n)]); });
+}
+
+/// No group may be in two of the lists: trained on and tested on.
+void require_one_role(const FoldLists& lists, const std::vector<std::size_t>& groups, const Catalogue& catalogue) {
+    std::unordered_map<std::size_t, int> role_of;
+    const auto check = [&](const std::vector<std::int32_t>& list, int role) {
+        for (const std::int32_t n : list)
+            if (role_of.try_emplace(groups[static_cast<std::size_t>(n)], role).first->second != role)
+                throw std::logic_error(fmt::format("the group of record {} is in two lists of fold {}",
+                                                   catalogue.records[static_cast<std::size_t>(n)].path, lists.fold));
+    };
+    check(lists.train, 0);
+    check(lists.test, 1);
+    if (!lists.is_leaky) check(lists.validation, 2);
+}
+
+}  // namespace
 
 FoldLists make_fold_lists(const Catalogue& catalogue, const LabelSet& set, const std::vector<int>& folds,
                           const JobSpec& spec, const std::string& data_digest) {
@@ -203,7 +315,7 @@ FoldLists make_fold_lists(const Catalogue& catalogue, const LabelSet& set, const
             "folds.k is {}: with validation next nothing is left for training, folds.k >= 3 is needed", spec.folds.k));
     if (folds.size() != catalogue.records.size()) throw std::logic_error("folds of another catalogue");
     FoldLists lists;
-    lists.label_set = set.name;
+    lists.label_set = set;
     lists.data_digest = data_digest;
     lists.fold = spec.fold;
     lists.is_leaky = !is_next;
@@ -218,23 +330,19 @@ FoldLists make_fold_lists(const Catalogue& catalogue, const LabelSet& set, const
         if (folds[n] == validation) lists.validation.push_back(index);
         if (folds[n] != spec.fold && folds[n] != validation) lists.train.push_back(index);
     }
+    const auto groups = record_groups(catalogue);
+    if (spec.folds.assign == "source_out" || spec.folds.assign == "column") {
+        const auto tested = groups_of(lists.test, groups);
+        if (is_next) drop_groups(lists.validation, groups, tested);
+        drop_groups(lists.train, groups, tested);
+        drop_groups(lists.train, groups, groups_of(lists.validation, groups));
+    }
     for (const auto& [name, list] :
          {std::pair{"train", &lists.train}, {"validation", &lists.validation}, {"test", &lists.test}})
         if (list->empty())
             throw InputError(fmt::format("fold {} of {} has no record for {}: use fewer folds or more records",
                                          spec.fold, spec.folds.k, name));
-    if (spec.folds.assign == "study") return lists;
-    const auto groups = record_groups(catalogue);
-    std::unordered_map<std::size_t, int> role_of;
-    const auto require_one_role = [&](const std::vector<std::int32_t>& list, int role) {
-        for (const std::int32_t n : list)
-            if (role_of.try_emplace(groups[static_cast<std::size_t>(n)], role).first->second != role)
-                throw std::logic_error(fmt::format("the group of record {} is in two lists of fold {}",
-                                                   catalogue.records[static_cast<std::size_t>(n)].path, spec.fold));
-    };
-    require_one_role(lists.train, 0);
-    require_one_role(lists.test, 1);
-    if (is_next) require_one_role(lists.validation, 2);
+    if (spec.folds.assign != "study") require_one_role(lists, groups, catalogue);
     return lists;
 }
 

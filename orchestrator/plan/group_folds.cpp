@@ -140,4 +140,16 @@ std::vector<int> stratify_groups(std::span<const std::uint8_t> labels, std::size
     return Stratifier(labels, class_count, groups, group_count, static_cast<std::size_t>(fold_count), seed).run();
 }
 
+std::vector<int> random_folds(std::span<const std::size_t> groups, std::int64_t fold_count, std::int64_t seed) {
+    const std::size_t group_count = groups.empty() ? 0 : *std::max_element(groups.begin(), groups.end()) + 1;
+    std::vector<int> fold_of(group_count);
+    for (std::size_t g = 0; g < group_count; ++g)
+        fold_of[g] = static_cast<int>(g % static_cast<std::size_t>(fold_count));
+    SplitMix random(static_cast<std::uint64_t>(seed));
+    for (std::size_t i = group_count; i-- > 1;) std::swap(fold_of[i], fold_of[random.below(i + 1)]);
+    std::vector<int> folds;
+    for (const std::size_t group : groups) folds.push_back(fold_of[group]);
+    return folds;
+}
+
 }  // namespace leadsweep

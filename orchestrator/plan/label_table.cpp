@@ -1,6 +1,8 @@
 #include "orchestrator/plan/label_table.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 #include <sstream>
 #include <unordered_map>
 
@@ -16,12 +18,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path find_table(const std::string& file, const fs::path& records_folder, const fs::path& sweep_folder) {
+fs::path find_table(const char* key, const std::string& file, const fs::path& records_folder,
+                    const fs::path& sweep_folder) {
     std::error_code ignored;
     for (const auto& folder : {records_folder, sweep_folder})
         if (fs::is_regular_file(folder / file, ignored)) return folder / file;
-    throw InputError(fmt::format("data.table.file: there is no {} in {} nor in {}", file, records_folder.string(),
-                                 sweep_folder.string()));
+    throw InputError(
+        fmt::format("{}: there is no {} in {} nor in {}", key, file, records_folder.string(), sweep_folder.string()));
 }
 
 std::size_t column_of(const std::vector<std::string>& header, const std::string& name, const char* key,
@@ -43,6 +46,39 @@ std::vector<std::string> codes_of(std::string cell) {
     return codes;
 }
 
+/// A column of the table and what its cells change.
+struct Overlay {
+    std::size_t column;
+    void (*write)(CatalogueRecord&, const std::string& cell);
+};
+
+void write_age(CatalogueRecord& record, const std::string& cell) {
+    double age = 0;
+    const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), age);
+    const bool is_age = error == std::errc{} && age >= 0 && age <= 120;
+    record.age_years = is_age ? std::optional(age) : std::nullopt;
+}
+
+void write_sex(CatalogueRecord& record, const std::string& cell) {
+    const std::string word = to_lower(cell);
+    record.sex = word == "male" || word == "m" ? "male" : word == "female" || word == "f" ? "female" : "";
+}
+
+std::vector<Overlay> overlays_of(const TableSpec& table, const std::vector<std::string>& header, const fs::path& file) {
+    std::vector<Overlay> overlays;
+    const auto add = [&](const std::string& name, const char* key, auto write) {
+        if (!name.empty()) overlays.push_back({column_of(header, name, key, file), write});
+    };
+    using Record = CatalogueRecord;
+    add(table.labels, "data.table.labels", [](Record& r, const std::string& cell) { r.labels = codes_of(cell); });
+    add(table.patient, "data.table.patient", [](Record& r, const std::string& cell) { r.patient = cell; });
+    add(table.source, "data.table.source", [](Record& r, const std::string& cell) { r.source = cell; });
+    add(table.fold, "data.table.fold", [](Record& r, const std::string& cell) { r.fold = cell; });
+    add(table.age, "data.table.age", write_age);
+    add(table.sex, "data.table.sex", write_sex);
+    return overlays;
+}
+
 /// The record's name as the catalogue has it: without "./" and ".hea".
 std::string record_name(std::string_view cell) {
     std::string_view name = trim(cell);
@@ -55,16 +91,13 @@ std::string record_name(std::string_view cell) {
 
 TableReport apply_table(Catalogue& catalogue, const TableSpec& table, const fs::path& records_folder,
                         const fs::path& sweep_folder) {
-    const fs::path file = find_table(table.file, records_folder, sweep_folder);
+    const fs::path file = find_table("data.table.file", table.file, records_folder, sweep_folder);
     std::string content = read_file(file);
     if (content.starts_with("\xEF\xBB\xBF")) content.erase(0, 3);  // a byte order mark, as spreadsheets write it
     std::istringstream stream(content);
     const auto header = read_csv_row(stream).value_or(std::vector<std::string>{});
     const std::size_t record_column = column_of(header, table.record, "data.table.record", file);
-    const auto labels_column =
-        table.labels.empty() ? header.size() : column_of(header, table.labels, "data.table.labels", file);
-    const auto patient_column =
-        table.patient.empty() ? header.size() : column_of(header, table.patient, "data.table.patient", file);
+    const auto overlays = overlays_of(table, header, file);
 
     std::unordered_map<std::string, CatalogueRecord*> by_path;
     for (auto& record : catalogue.records) by_path.emplace(record.path, &record);
@@ -91,13 +124,18 @@ TableReport apply_table(Catalogue& catalogue, const TableSpec& table, const fs::
             ++report.rows_without_record;
             continue;
         }
-        if (!table.labels.empty()) found->second->labels = codes_of((*row)[labels_column]);
-        if (!table.patient.empty()) found->second->patient = std::string(trim((*row)[patient_column]));
+        for (const auto& [column, write] : overlays) write(*found->second, std::string(trim((*row)[column])));
     }
     if (!problems.empty()) throw InputError(problems);
     const std::size_t rows_with_record = row_of.size() - report.rows_without_record;
     report.records_without_row = catalogue.records.size() - rows_with_record;
     return report;
+}
+
+LabelSet label_set_of(const DataSpec& data, const fs::path& sweep_folder) {
+    if (data.labels != "file") return label_set(data.labels);
+    const fs::path file = find_table("data.label_file", data.label_file, data.records, sweep_folder);
+    return label_set_from_csv(read_file(file), file.string());
 }
 
 }  // namespace leadsweep

@@ -12,6 +12,7 @@
 #include "orchestrator/plan/catalogue_source.hpp"
 #include "orchestrator/plan/grid.hpp"
 #include "orchestrator/plan/label_table.hpp"
+#include "orchestrator/plan/plan_notes.hpp"
 #include "orchestrator/plan/spec_fields.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/ecg/leads.hpp"
@@ -107,7 +108,8 @@ private:
         if (!data) return std::nullopt;
         const FoldsSpec& f = spec.folds;
         const std::string folds_name =
-            fmt::format("{} {} {} {} {} {}", *data, f.k, f.assign, f.seed, d.labels, fmt::join(d.leads, " "));
+            fmt::format("{} {} {} {} {} {} {} {} {} {}", *data, f.k, f.assign, f.seed, d.labels, d.label_file,
+                        d.min_native_hz, d.derive_leads, fmt::join(d.band_pass_hz, " "), fmt::join(d.leads, " "));
         const auto folds = once(folds_of_, folds_name, "folds.k", [&] { return add_folds(*data, spec); });
         if (!folds) return std::nullopt;
         const std::string lists_name = fmt::format("{} {} {}", *folds, f.validation, spec.fold);
@@ -130,7 +132,10 @@ private:
     }
 
     static std::vector<std::size_t> record_keys() {
-        const std::set<std::string> later = {"data.labels", "data.window_s", "data.normalize", "data.leads"};
+        const std::set<std::string> later = {
+            "data.labels",   "data.label_file",   "data.min_native_hz", "data.window_s",     "data.windows",
+            "data.stride_s", "data.pooling",      "data.missing",       "data.band_pass_hz", "data.normalize",
+            "data.leads",    "data.derive_leads", "data.layout",        "data.pack_type"};
         std::vector<std::size_t> indices;
         for (const auto& key : job_schema())
             if (key.path.starts_with("data.") && !later.contains(key.path))
@@ -142,79 +147,50 @@ private:
         auto& surveyed = surveyed_[source_of(data)];
         if (!surveyed) {
             surveyed = provider_(data);
-            add_record_notes(*surveyed);
+            for (auto& note : record_notes(*surveyed)) add_note(note);
         }
         auto catalogue = surveyed;
         if (!data.table.file.empty()) {
             auto changed = std::make_shared<Catalogue>(*surveyed);
             const TableReport report = apply_table(*changed, data.table, data.records, sweep_.folder);
-            if (report.records_without_row > 0)
-                add_note(fmt::format("{} of {} records have no row in {}: their headers count",
-                                     report.records_without_row, changed->records.size(), report.file));
-            if (report.rows_without_record > 0)
-                add_note(fmt::format("{} rows of {} name records that are not there", report.rows_without_record,
-                                     report.file));
+            for (auto& note : table_notes(report, changed->records.size())) add_note(note);
             catalogue = std::move(changed);
         }
         plan_.data.push_back({data, catalogue, digest_of(*catalogue)});
         return plan_.data.size() - 1;
     }
 
-    void add_record_notes(const Catalogue& catalogue) {
-        std::size_t repaired = 0;
-        for (const auto& record : catalogue.records) repaired += record.is_usable() && !record.repairs.empty() ? 1 : 0;
-        if (repaired > 0)
-            add_note(fmt::format("{} of {} records are used after a repair", repaired, catalogue.records.size()));
-    }
-
     std::size_t add_folds(std::size_t data, const JobSpec& spec) {
         const Catalogue& catalogue = *plan_.data[data].catalogue;
-        require_leads(catalogue, spec.data.leads);
-        FoldAssignment made = assign_folds(catalogue, label_set(spec.data.labels), spec.folds, spec.data.leads);
-        plan_.folds.push_back({data, spec.folds, spec.data.labels, std::move(made.report)});
-        assigned_.push_back(std::move(made.folds));
-        add_fold_notes(plan_.folds.back().report, spec);
+        if (spec.data.derive_leads == "none") require_leads(catalogue, spec.data.leads);
+        auto classes = std::make_shared<const LabelSet>(label_set_of(spec.data, sweep_.folder));
+        for (auto& note : label_notes(catalogue, *classes)) add_note(note);
+        FoldAssignment made = assign_folds(catalogue, *classes, spec.folds, spec.data);
+        plan_.folds.push_back({data, spec.folds, spec.data, classes, std::move(made.folds), std::move(made.report)});
+        for (auto& note : fold_notes(plan_.folds.back().report, spec)) add_note(note);
         return plan_.folds.size() - 1;
     }
 
     void require_leads(const Catalogue& catalogue, const std::vector<std::string>& leads) const {
         for (const auto& lead : leads) {
             const bool is_there =
-                std::any_of(catalogue.records.begin(), catalogue.records.end(), [&](const CatalogueRecord& record) {
-                    return std::any_of(record.leads.begin(), record.leads.end(),
-                                       [&](const auto& name) { return find_lead(name) == find_lead(lead); });
-                });
+                std::any_of(catalogue.records.begin(), catalogue.records.end(),
+                            [&](const CatalogueRecord& record) { return gives_leads(record.leads, {lead}, false); });
             if (!is_there) throw InputError(fmt::format("data.leads: no record has lead {}", lead));
         }
     }
 
-    void add_fold_notes(const FoldReport& report, const JobSpec& spec) {
-        const auto count = [&](std::size_t number, const std::string& text) {
-            if (number > 0) add_note(fmt::format("{} records {}", number, text));
-        };
-        count(report.unusable, "cannot be used (leadsweep data names them)");
-        count(report.without_diagnosis, "have no known diagnosis and are in no fold");
-        count(report.without_lead, "lack a lead of data.leads and are in no fold");
-        count(report.records_without_patient,
-              "have no patient: each is a group of its own unless its signal occurs twice");
-        if (!report.classes_without_positives.empty())
-            add_note(fmt::format("no record has {}: no figure is computed for them",
-                                 fmt::join(report.classes_without_positives, ", ")));
-        if (!report.classes_missing_in_a_fold.empty())
-            add_note(fmt::format("with {} folds ({}), some folds have no {}", spec.folds.k, spec.folds.assign,
-                                 fmt::join(report.classes_missing_in_a_fold, ", ")));
-        if (report.split_groups > 0)
-            add_note(
-                fmt::format("folds.assign study puts {} of {} groups into several folds: records of one patient are "
-                            "trained and tested on",
-                            report.split_groups, report.groups));
-    }
-
     std::size_t add_lists(std::size_t data, std::size_t folds, const JobSpec& spec) {
         const PlannedData& planned = plan_.data[data];
-        FoldLists lists = make_fold_lists(*planned.catalogue, label_set(spec.data.labels), assigned_[folds], spec,
-                                          planned.data_digest);
+        const PlannedFolds& assigned = plan_.folds[folds];
+        FoldLists lists =
+            make_fold_lists(*planned.catalogue, *assigned.label_set, assigned.fold_of, spec, planned.data_digest);
         if (lists.is_leaky) add_note("folds.validation tested: the tested fold steers training, results are leaky");
+        if (const std::size_t dropped = dropped_records(assigned, lists); dropped > 0)
+            add_note(
+                fmt::format("fold {}: {} records share a patient or a signal with the tested or the validating "
+                            "fold and are not used",
+                            spec.fold, dropped));
         plan_.lists_digests.push_back(digest_of(lists));
         plan_.lists.push_back(std::move(lists));
         return plan_.lists.size() - 1;
@@ -269,7 +245,6 @@ private:
     std::unordered_map<std::string, std::optional<std::size_t>> data_of_;
     std::unordered_map<std::string, std::optional<std::size_t>> folds_of_;
     std::unordered_map<std::string, std::optional<std::size_t>> lists_of_;
-    std::vector<std::vector<int>> assigned_;  ///< fold of each record, as plan_.folds
 };
 
 }  // namespace

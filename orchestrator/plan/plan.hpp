@@ -37,7 +37,9 @@ struct PlannedData {
 struct PlannedFolds {
     std::size_t data = 0;  ///< index into Plan::data
     FoldsSpec spec;
-    std::string label_set;
+    DataSpec selection;  ///< which records take part: its leads, min_native_hz and so on
+    std::shared_ptr<const LabelSet> label_set;
+    std::vector<int> fold_of;  ///< of each catalogue record; -1: in no fold
     FoldReport report;
 };
 

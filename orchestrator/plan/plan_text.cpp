@@ -25,15 +25,22 @@ std::string render_folds(const Plan& plan, const PlannedFolds& folds) {
     const Catalogue& catalogue = *plan.data[folds.data].catalogue;
     std::size_t used = 0;
     for (const auto& fold : report.folds) used += fold.records;
-    std::string text = fmt::format("\nFolds: {}, k {}, {}, seed {}, labels {}: {} of {} records in {} groups\n",
-                                   source_of(plan.data[folds.data].data), folds.spec.k, folds.spec.assign,
-                                   folds.spec.seed, folds.label_set, used, catalogue.records.size(), report.groups);
+    std::string text =
+        fmt::format("\nFolds: {}, k {}, {}, seed {}, labels {}: {} of {} records in {} groups\n",
+                    source_of(plan.data[folds.data].data), folds.spec.k, folds.spec.assign, folds.spec.seed,
+                    folds.label_set->name, used, catalogue.records.size(), report.groups);
+    if (!report.deviation.class_abbreviation.empty())
+        text += fmt::format(
+            "  classes are spread evenly to {:.1f} % at worst ({}); groups dealt out at random: {:.1f} % ({})\n",
+            100 * report.deviation.share, report.deviation.class_abbreviation, 100 * report.random_deviation.share,
+            report.random_deviation.class_abbreviation);
     text += fmt::format("  {:>4}  {:>8}  {:>8}  {:>24}\n", "fold", "records", "groups", "classes with positives");
     for (std::size_t f = 0; f < report.folds.size(); ++f) {
         const auto& fold = report.folds[f];
         const auto classes =
             std::count_if(fold.positives.begin(), fold.positives.end(), [](std::size_t n) { return n > 0; });
-        text += fmt::format("  {:>4}  {:>8}  {:>8}  {:>24}\n", f, fold.records, fold.groups, classes);
+        text += fmt::format("  {:>4}  {:>8}  {:>8}  {:>24}{}\n", f, fold.records, fold.groups, classes,
+                            report.fold_names.empty() ? "" : "  " + report.fold_names[f]);
     }
     return text;
 }

@@ -51,10 +51,15 @@ public:
 private:
     std::optional<YAML::Node> parse(const std::string& text) {
         try {
-            auto documents = YAML::LoadAll(text);
-            if (documents.size() == 1 && documents[0].IsMap()) return documents[0];
-            yaml_.add_problem(spec_.file, documents.size() > 1
-                                              ? "expected one document, found several: remove the '---' lines"
+            if (has_several_documents(text)) {
+                yaml_.add_problem(spec_.file,
+                                  "expected one document, found several: remove '---' lines and stray commas");
+                return std::nullopt;
+            }
+            const auto document = YAML::Load(text);
+            if (document.IsMap() && is_of_bounded_size(document)) return document;
+            yaml_.add_problem(spec_.file, document.IsMap()
+                                              ? "aliases (*name) repeat themselves or each other without bound"
                                               : "expected a sweep with the sections " + known_sections());
         } catch (const YAML::Exception& error) {
             yaml_.add_problem(yaml_.place(error.mark), fmt::format("no YAML: {}", error.msg));
@@ -246,9 +251,11 @@ private:
             const std::string written = text.substr(equals + 1);
             // Texts are taken as they stand: a path may hold what is syntax in YAML.
             const YAML::Node node = key->type == KeyType::kText ? YAML::Node(written) : YAML::Load(written);
+            if (!is_of_bounded_size(node)) return set_.add_problem(place, "aliases repeat themselves without bound");
             auto value = set_.value_of(*key, node, place);
             if (!value) return;
-            if (path == "data.table.file" && !written.empty()) value = std::filesystem::absolute(written).string();
+            if ((path == "data.table.file" || path == "data.label_file") && !written.empty())
+                value = std::filesystem::absolute(written).string();
             std::erase_if(spec_.base, [&](const Setting& setting) { return setting.key == path; });
             spec_.base.push_back({path, std::move(*value), place});
         } catch (const YAML::Exception& error) {

@@ -51,11 +51,18 @@ void check_data(const DataSpec& data, Problems& problems) {
 
 void check_table(const DataSpec& data, Problems& problems) {
     const TableSpec& table = data.table;
-    if (table.file.empty() && !(table.labels.empty() && table.patient.empty()))
-        problems.push_back({{table.labels.empty() ? "data.table.patient" : "data.table.labels"},
-                            "data.table names a column but no file: give data.table.file"});
+    const std::array<std::pair<const char*, const std::string*>, 6> columns{{{"data.table.labels", &table.labels},
+                                                                             {"data.table.patient", &table.patient},
+                                                                             {"data.table.source", &table.source},
+                                                                             {"data.table.fold", &table.fold},
+                                                                             {"data.table.age", &table.age},
+                                                                             {"data.table.sex", &table.sex}}};
+    const auto named =
+        std::find_if(columns.begin(), columns.end(), [](const auto& column) { return !column.second->empty(); });
+    if (table.file.empty() && named != columns.end())
+        problems.push_back({{named->first}, "data.table names a column but no file: give data.table.file"});
     if (table.file.empty()) return;
-    if (table.labels.empty() && table.patient.empty())
+    if (named == columns.end())
         problems.push_back(
             {{"data.table.file"},
              "data.table.file is given, but no column of it is used: give data.table.labels or data.table.patient"});
@@ -65,6 +72,25 @@ void check_table(const DataSpec& data, Problems& problems) {
     if (data.synthetic.patients > 0)
         problems.push_back({{"data.table.file", "data.synthetic.patients"},
                             "data.table describes records of a folder, but data.synthetic makes them"});
+}
+
+void check_labels(const DataSpec& data, Problems& problems) {
+    if ((data.labels == "file") == data.label_file.empty())
+        problems.push_back({{"data.labels", "data.label_file"},
+                            "data.labels: file and data.label_file go together: give both, or neither"});
+}
+
+void check_preparation(const JobSpec& spec, Problems& problems) {
+    const auto& band = spec.data.band_pass_hz;
+    if (!band.empty() && (band.size() != 2 || band[0] >= band[1]))
+        problems.push_back({{"data.band_pass_hz"},
+                            fmt::format("data.band_pass_hz is [{}]: give two corners, the lower first, or []",
+                                        fmt::join(band, ", "))});
+    if (spec.data.windows == "strided" && spec.data.stride_s > spec.data.window_s)
+        problems.push_back({{"data.stride_s", "data.window_s"},
+                            fmt::format("data.stride_s is {}, longer than the window of {} s: what lies between the "
+                                        "windows would be seen by none",
+                                        spec.data.stride_s, spec.data.window_s)});
 }
 
 void check_leads(const std::vector<std::string>& leads, Problems& problems) {
@@ -91,6 +117,9 @@ void check_folds(const JobSpec& spec, Problems& problems) {
         problems.push_back({{"fold", "folds.k"},
                             fmt::format("fold {} does not exist: folds.k is {}, folds are 0 ... {}", spec.fold,
                                         spec.folds.k, spec.folds.k - 1)});
+    if (spec.folds.assign == "column" && spec.data.table.fold.empty())
+        problems.push_back({{"folds.assign", "data.table.fold"},
+                            "folds.assign is column, but no column is named: give data.table.fold"});
     if (spec.folds.k < 3 && spec.folds.validation == "next")
         problems.push_back(
             {{"folds.k", "folds.validation"},
@@ -160,6 +189,8 @@ std::vector<PointProblem> problems_of(const JobSpec& spec) {
     check_data(spec.data, problems);
     check_table(spec.data, problems);
     if (!are_known_good(spec.data.leads)) check_leads(spec.data.leads, problems);
+    check_labels(spec.data, problems);
+    check_preparation(spec, problems);
     check_folds(spec, problems);
     if (spec.model.kernels.empty())
         problems.push_back({{"model.kernels"}, "model.kernels is empty: give at least one length"});

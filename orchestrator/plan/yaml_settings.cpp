@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <yaml-cpp/eventhandler.h>
 
 #include "shared/core/text.hpp"
 #include "shared/ecg/leads.hpp"
@@ -37,22 +39,38 @@ nlohmann::json number_or_text(const std::string& scalar) {
     return scalar;
 }
 
-/// The node as JSON; `depth` keeps aliases that contain themselves from going on for ever.
-nlohmann::json json_of(const YAML::Node& node, bool reads_numbers, int depth = 0) {
-    if (!node.IsDefined() || node.IsNull() || depth > 4) return nullptr;
+nlohmann::json json_of(const YAML::Node& node, bool reads_numbers) {
+    if (!node.IsDefined() || node.IsNull()) return nullptr;
     if (node.IsScalar()) {
         const bool is_plain = node.Tag() == "?";
         return reads_numbers && is_plain ? number_or_text(node.Scalar()) : nlohmann::json(node.Scalar());
     }
     if (node.IsSequence()) {
         nlohmann::json list = nlohmann::json::array();
-        for (const auto& item : node) list.push_back(json_of(item, reads_numbers, depth + 1));
+        for (const auto& item : node) list.push_back(json_of(item, reads_numbers));
         return list;
     }
     nlohmann::json map = nlohmann::json::object();
     for (const auto& item : node)
-        map[item.first.IsScalar() ? item.first.Scalar() : "?"] = json_of(item.second, reads_numbers, depth + 1);
+        map[item.first.IsScalar() ? item.first.Scalar() : "?"] = json_of(item.second, reads_numbers);
     return map;
+}
+
+constexpr int kMostLevels = 32;
+constexpr std::size_t kMostNodes = 4'000'000;
+
+/// Takes what lies at and below the node from `left`; false where that is not enough.
+bool count_nodes(const YAML::Node& node, int levels, std::size_t& left) {
+    if (levels == 0 || left == 0) return false;
+    --left;
+    if (!node.IsSequence() && !node.IsMap()) return true;
+    for (const auto& item : node) {
+        const bool fits = node.IsMap()
+                              ? count_nodes(item.first, levels - 1, left) && count_nodes(item.second, levels - 1, left)
+                              : count_nodes(item, levels - 1, left);
+        if (!fits) return false;
+    }
+    return true;
 }
 
 /// One spelling for one value, so that equal settings have equal hashes: 100 and 100.0, avr and aVR.
@@ -79,10 +97,42 @@ std::vector<std::string> keys_below(const std::string& section) {
     return keys;
 }
 
+class DocumentCounter : public YAML::EventHandler {
+public:
+    int documents() const { return documents_; }
+
+    void OnDocumentStart(const YAML::Mark&) override { ++documents_; }
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+    void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+    void OnMapEnd() override {}
+
+private:
+    int documents_ = 0;
+};
+
 }  // namespace
+
+bool has_several_documents(const std::string& text) {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    DocumentCounter counter;
+    while (counter.documents() < 2 && parser.HandleNextDocument(counter)) {
+    }
+    return counter.documents() > 1;
+}
 
 bool is_section(const std::string& path) {
     return !keys_below(path).empty();
+}
+
+bool is_of_bounded_size(const YAML::Node& node) {
+    std::size_t left = kMostNodes;
+    return count_nodes(node, kMostLevels, left);
 }
 
 const std::vector<std::string>& keys_and_sections() {

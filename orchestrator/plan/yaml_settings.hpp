@@ -31,6 +31,14 @@ struct YamlEntry {
     bool has_nothing() const { return value.IsNull() || (value.IsMap() && value.size() == 0); }
 };
 
+/// Whether a text holds several YAML documents. Throws YAML::Exception. To be asked before YAML::LoadAll, which takes a
+/// stray comma for documents without end.
+bool has_several_documents(const std::string& text);
+
+/// Whether the nodes below this one, each counted as often as aliases name it, are no more than a sweep file can mean:
+/// aliases of aliases grow without bound, and one that contains itself has no end.
+bool is_of_bounded_size(const YAML::Node& node);
+
 /// A key of the schema found in a mapping, not yet typed.
 struct RawSetting {
     const KeyDescription* key;

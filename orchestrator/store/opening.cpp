@@ -43,16 +43,17 @@ void set_journal(Connection& connection, bool is_on_network) {
 }
 
 void store_classes(Connection& connection) {
-    for (const char* name : {"challenge2021", "synthetic"}) {
-        const LabelSet& set = label_set(name);
-        constexpr std::string_view kInsert = "INSERT OR IGNORE INTO classes VALUES (?, ?, ?)";
-        for (const auto& one : set.classes) connection.run(kInsert, one.code, one.abbreviation, one.name);
-        for (std::size_t group = 0; group < set.groups.size(); ++group) {
-            std::string full_name;
-            for (const std::size_t index : set.groups[group])
-                full_name += (full_name.empty() ? "" : " or ") + set.classes[index].name;
-            connection.run(kInsert, set.group_code(group), set.group_abbreviation(group), full_name);
-        }
+    for (const char* name : {"challenge2021", "synthetic"}) store_classes(connection, label_set(name));
+}
+
+void store_classes(Connection& connection, const LabelSet& set) {
+    constexpr std::string_view kInsert = "INSERT OR IGNORE INTO classes VALUES (?, ?, ?)";
+    for (const auto& one : set.classes) connection.run(kInsert, one.code, one.abbreviation, one.name);
+    for (std::size_t group = 0; group < set.groups.size(); ++group) {
+        std::string full_name;
+        for (const std::size_t index : set.groups[group])
+            full_name += (full_name.empty() ? "" : " or ") + set.classes[index].name;
+        connection.run(kInsert, set.group_code(group), set.group_abbreviation(group), full_name);
     }
 }
 

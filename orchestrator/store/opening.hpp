@@ -19,7 +19,8 @@ void create_private_file(const std::string& path);
 /// writers, so network file systems get a rollback journal and a single process. Throws StoreError.
 void set_journal(Connection& connection, bool is_on_network);
 
-/// Codes, abbreviations and names of all known label sets, for the views. Throws StoreError.
+/// Codes, abbreviations and names of all known label sets, for the views; of one. Throws StoreError.
 void store_classes(Connection& connection);
+void store_classes(Connection& connection, const LabelSet& set);
 
 }  // namespace leadsweep

@@ -115,6 +115,10 @@ void ResultStore::record_folds(std::span<const FoldRow> folds) {
     });
 }
 
+void ResultStore::record_classes(const LabelSet& set) {
+    state_->transaction([&] { store_classes(*state_->connection, set); });
+}
+
 std::vector<StoredJob> ResultStore::load_states(std::span<const JobId> jobs) {
     const std::lock_guard guard(state_->mutex);
     std::vector<StoredJob> states;

@@ -15,6 +15,7 @@
 
 #include "orchestrator/store/store_error.hpp"
 #include "shared/core/ids.hpp"
+#include "shared/ecg/classes.hpp"
 #include "shared/job/job_result.hpp"
 #include "shared/job/job_state.hpp"
 #include "shared/job/key.hpp"
@@ -132,6 +133,8 @@ public:
     /// The same for jobs that are made one after the other: a million rows need not be held at once.
     std::vector<JobId> upsert_jobs(SweepId sweep, std::size_t count, const std::function<JobRow(std::size_t)>& row_of);
     void record_folds(std::span<const FoldRow> folds);
+    /// Names of a label set's classes and groups; the known sets are there from the start.
+    void record_classes(const LabelSet& set);
 
     /// In the order of `jobs`.
     std::vector<StoredJob> load_states(std::span<const JobId> jobs);

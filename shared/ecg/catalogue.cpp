@@ -13,7 +13,7 @@
 namespace leadsweep {
 namespace {
 
-constexpr int kCatalogueVersion = 1;
+constexpr int kCatalogueVersion = 2;
 
 }  // namespace
 
@@ -42,10 +42,15 @@ nlohmann::json to_json(const CatalogueRecord& record) {
             {"samples", record.samples},
             {"leads", record.leads},
             {"labels", record.labels},
+            {"words", record.words},
             {"patient", record.patient},
+            {"age_years", record.age_years ? nlohmann::json(*record.age_years) : nlohmann::json()},
+            {"sex", record.sex},
+            {"fold", record.fold},
             {"signal_digest", record.signal_digest},
             {"missing_samples", record.missing_samples},
             {"constant_leads", record.constant_leads},
+            {"saturated_leads", record.saturated_leads},
             {"repairs", record.repairs},
             {"problem", record.problem}};
 }
@@ -61,10 +66,15 @@ CatalogueRecord catalogue_record_from_json(const nlohmann::json& json) {
     json.at("samples").get_to(record.samples);
     json.at("leads").get_to(record.leads);
     json.at("labels").get_to(record.labels);
+    json.at("words").get_to(record.words);
     json.at("patient").get_to(record.patient);
+    if (!json.at("age_years").is_null()) record.age_years = json.at("age_years").get<double>();
+    json.at("sex").get_to(record.sex);
+    json.at("fold").get_to(record.fold);
     json.at("signal_digest").get_to(record.signal_digest);
     json.at("missing_samples").get_to(record.missing_samples);
     json.at("constant_leads").get_to(record.constant_leads);
+    json.at("saturated_leads").get_to(record.saturated_leads);
     json.at("repairs").get_to(record.repairs);
     json.at("problem").get_to(record.problem);
     return record;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,15 +23,20 @@ struct SurveyedFile {
 struct CatalogueRecord {
     std::string path;                 ///< relative to the records folder, without extension; names the record
     std::vector<SurveyedFile> files;  ///< header and signal files; empty for synthetic records
-    std::string source;               ///< first folder of the path; "" at the top
+    std::string source;               ///< its database (sources.hpp); "" if not known
     double sampling_hz = 0;
-    std::int64_t samples = 0;          ///< per lead, at the native rate
-    std::vector<std::string> leads;    ///< as named in the header
-    std::vector<std::string> labels;   ///< diagnosis codes as found, known or not, each once
-    std::string patient;               ///< "" if not known
+    std::int64_t samples = 0;         ///< per lead, at the native rate
+    std::vector<std::string> leads;   ///< as named in the header
+    std::vector<std::string> labels;  ///< diagnosis codes as found, known or not, each once
+    std::vector<std::string> words;   ///< diagnoses that are no codes ("NORM"): no labels
+    std::string patient;              ///< "" if not known
+    std::optional<double> age_years;
+    std::string sex;                   ///< "male", "female" or ""
+    std::string fold;                  ///< of data.table.fold; "" if there is none
     std::string signal_digest;         ///< SHA-256 of the decoded samples of all leads
-    std::int64_t missing_samples = 0;  ///< -32768 in format 16: interpolated when read
+    std::int64_t missing_samples = 0;  ///< the format's mark, -32768 in format 16
     std::int64_t constant_leads = 0;
+    std::int64_t saturated_leads = 0;  ///< that stay at their largest or smallest value for long
     std::vector<std::string> repairs;  ///< what is repaired when the record is used, for people
     std::string problem;               ///< why the record cannot be used; "" if it can
 

@@ -28,6 +28,9 @@ std::string digest_of(const FoldLists& lists) {
     add_list(lists.validation);
     add_list(lists.test);
     digest.update(lists.labels.data(), lists.labels.size());
+    // The known sets are told by their name, which is a setting of the job.
+    const std::string classes = lists.label_set.name == "file" ? label_set_text(lists.label_set) : "";
+    digest.update(classes.data(), classes.size());
     return digest.finish();
 }
 
@@ -37,7 +40,8 @@ std::string save_fold_lists(const FoldLists& lists, const std::string& path) {
     file.arrays["validation"] = list_array(lists.validation);
     file.arrays["test"] = list_array(lists.test);
     file.arrays["labels"] = NamedArray::of<std::uint8_t>(lists.labels, {lists.record_count, lists.class_count});
-    file.metadata = {{"label_set", lists.label_set},
+    file.metadata = {{"label_set", lists.label_set.name},
+                     {"classes", label_set_text(lists.label_set)},
                      {"data_digest", lists.data_digest},
                      {"fold", std::to_string(lists.fold)},
                      {"is_leaky", lists.is_leaky ? "1" : "0"}};
@@ -64,7 +68,7 @@ FoldLists load_fold_lists(const std::string& path) {
         if (found == file.metadata.end()) throw InputError(fmt::format("{}: metadata '{}' is missing", path, name));
         return found->second;
     };
-    lists.label_set = text_of("label_set");
+    lists.label_set = label_set_from_text(text_of("classes"));
     lists.data_digest = text_of("data_digest");
     lists.is_leaky = text_of("is_leaky") == "1";
     const std::string fold = text_of("fold");

@@ -2,17 +2,20 @@
 //
 // File: safetensors. Tensors `train`, `validation`, `test`: i32 [n], indices into the catalogue's records (= rows of
 // the pack). `labels`: u8 [N, K], 1 where record n carries class k of the label set, for all N records of the
-// catalogue. Metadata: "label_set", "data_digest", "fold", "is_leaky" ("1" where the tested fold steers training).
+// catalogue. Metadata: "label_set" (its name), "classes" (label_set_text), "data_digest", "fold", "is_leaky" ("1" where
+// the tested fold steers training).
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "shared/ecg/classes.hpp"
+
 namespace leadsweep {
 
 struct FoldLists {
-    std::string label_set;
+    LabelSet label_set;
     std::string data_digest;
     std::int64_t fold = 0;
     bool is_leaky = false;
@@ -24,7 +27,8 @@ struct FoldLists {
     std::vector<std::uint8_t> labels;  ///< [N, K], row-major
 };
 
-/// Digest of the three lists and their labels: the `lists_digest` of a job's identity.
+/// Digest of the three lists, their labels and, where a user gave them, the classes: the `lists_digest` of a job's
+/// identity.
 std::string digest_of(const FoldLists& lists);
 
 /// Writes the file durably and returns the digest of its bytes. Throws FileError.

@@ -32,6 +32,10 @@ struct TableSpec {
     std::string record = "path";
     std::string labels;
     std::string patient;
+    std::string source;
+    std::string fold;
+    std::string age;
+    std::string sex;
 };
 
 struct DataSpec {
@@ -39,9 +43,19 @@ struct DataSpec {
     SyntheticSpec synthetic;
     TableSpec table;
     std::string labels = "challenge2021";
+    std::string label_file;
+    double min_native_hz = 0;
     double window_s = 10;
+    std::string windows = "first";
+    double stride_s = 10;
+    std::string pooling = "mean";
+    std::string missing = "interpolate";
+    std::vector<double> band_pass_hz = {};
     std::string normalize = "none";
     std::vector<std::string> leads = standard_lead_names();
+    std::string derive_leads = "none";
+    std::string layout = "transpose";
+    std::string pack_type = "float32";
 };
 
 struct FoldsSpec {
@@ -164,9 +178,63 @@ void visit_settings(Spec& s, Visitor&& v) {
       s.data.table.labels);
     v(K{"data.table.patient", "", KeyPart::kNone, "column with what must not be split between folds"},
       s.data.table.patient);
-    v(K{"data.labels", "", KeyPart::kTrain, "label set", 0, 0, {"challenge2021", "synthetic"}}, s.data.labels);
-    v(K{"data.window_s", "s", KeyPart::kTrain, "the first seconds of a record that are used", 0.1, 3600},
+    v(K{"data.table.source", "", KeyPart::kNone, "column with the record's database; else its first folder"},
+      s.data.table.source);
+    v(K{"data.table.fold", "", KeyPart::kNone, "column with the record's fold, for folds.assign: column"},
+      s.data.table.fold);
+    v(K{"data.table.age", "", KeyPart::kNone, "column with the age in years"}, s.data.table.age);
+    v(K{"data.table.sex", "", KeyPart::kNone, "column with the sex: male or female, in any case, or M or F"},
+      s.data.table.sex);
+    v(K{"data.labels",
+        "",
+        KeyPart::kTrain,
+        "label set: 30 classes, their 26 scored groups, those with planted signs, or data.label_file",
+        0,
+        0,
+        {"challenge2021", "challenge2021_groups", "synthetic", "file"}},
+      s.data.labels);
+    v(K{"data.label_file", "", KeyPart::kNone, "CSV file of classes: code, abbreviation, name, merge"},
+      s.data.label_file);
+    v(K{"data.min_native_hz", "Hz", KeyPart::kNone, "records published below this rate are in no fold", 0, 5000},
+      s.data.min_native_hz);
+    v(K{"data.window_s", "s", KeyPart::kTrain, "seconds of a record that the network sees at once", 0.1, 3600},
       s.data.window_s);
+    v(K{"data.windows",
+        "",
+        KeyPart::kTrain,
+        "first: the first window of a record, as the study; strided: all of it, window by window",
+        0,
+        0,
+        {"first", "strided"}},
+      s.data.windows);
+    v(K{"data.stride_s", "s", KeyPart::kTrain, "from the beginning of a window to that of the next, if strided", 0.1,
+        3600},
+      s.data.stride_s);
+    v(K{"data.pooling",
+        "",
+        KeyPart::kTrain,
+        "how the probabilities of a record's windows become its own",
+        0,
+        0,
+        {"mean", "max"}},
+      s.data.pooling);
+    v(K{"data.missing",
+        "",
+        KeyPart::kTrain,
+        "missing samples: interpolated, or 0 in what the network sees",
+        0,
+        0,
+        {"interpolate", "mask"}},
+      s.data.missing);
+    v(K{"data.band_pass_hz",
+        "Hz",
+        KeyPart::kTrain,
+        "two corners of a Butterworth band-pass of order 4, forwards and backwards; [] filters nothing",
+        0,
+        2500,
+        {},
+        true},
+      s.data.band_pass_hz);
     v(K{"data.normalize",
         "",
         KeyPart::kTrain,
@@ -176,8 +244,38 @@ void visit_settings(Spec& s, Visitor&& v) {
         {"none", "zscore"}},
       s.data.normalize);
     v(K{"data.leads", "", KeyPart::kTrain, "leads given to the network, in this order"}, s.data.leads);
+    v(K{"data.derive_leads",
+        "",
+        KeyPart::kTrain,
+        "limb: III, aVR, aVL and aVF that a record lacks are computed from I and II",
+        0,
+        0,
+        {"none", "limb"}},
+      s.data.derive_leads);
+    v(K{"data.layout",
+        "",
+        KeyPart::kTrain,
+        "reshape: the known mistake of reading leads x samples as samples x leads",
+        0,
+        0,
+        {"transpose", "reshape"}},
+      s.data.layout);
+    v(K{"data.pack_type",
+        "",
+        KeyPart::kTrain,
+        "how prepared samples are kept; the 16-bit ones with a scale for each lead",
+        0,
+        0,
+        {"float32", "float16", "int16"}},
+      s.data.pack_type);
     v(K{"folds.k", "", KeyPart::kNone, "number of folds", 2, 1000}, s.folds.k);
-    v(K{"folds.assign", "", KeyPart::kNone, "how groups are spread over the folds", 0, 0, {"stratified", "study"}},
+    v(K{"folds.assign",
+        "",
+        KeyPart::kNone,
+        "how groups are spread over the folds; source_out: one database a fold; column: data.table.fold",
+        0,
+        0,
+        {"stratified", "study", "source_out", "column"}},
       s.folds.assign);
     v(K{"folds.seed", "", KeyPart::kNone, "seed of the assignment", 0, kMany}, s.folds.seed);
     v(K{"folds.validation",

@@ -9,7 +9,7 @@ namespace leadsweep::semantics {
 inline constexpr int kPreparation = 1;  ///< decoding, window, resampling, normalising, synthetic records
 inline constexpr int kModel = 1;        ///< architecture and initial weights
 inline constexpr int kTraining = 1;     ///< loss, optimizer, sampler, early stopping
-inline constexpr int kMetrics = 1;      ///< every figure computed from predictions
+inline constexpr int kMetrics = 2;      ///< every figure computed from predictions
 inline constexpr int kExplain = 1;      ///< lead importance
 
 /// All of them, in this order: what Hello carries and a supervisor compares.

@@ -23,7 +23,9 @@ std::vector<CanonicalKey> canonical_keys() {
     const auto& schema = job_schema();
     for (std::size_t i = 0; i < schema.size(); ++i) {
         const std::string& path = schema[i].path;
-        if (path.starts_with("resources.") || path == "data.records" || path == "data.table.file") continue;
+        if (path.starts_with("resources.") || path == "data.records" || path == "data.table.file" ||
+            path == "data.label_file")
+            continue;
         keys.push_back({i, '"' + path + "\":", schema[i].part, path == "fold"});
     }
     std::sort(keys.begin(), keys.end(),

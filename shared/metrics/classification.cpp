@@ -1,6 +1,8 @@
 #include "shared/metrics/classification.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <functional>
 #include <stdexcept>
 #include <vector>
@@ -137,6 +139,52 @@ Confusion confusion(std::span<const std::uint8_t> labels, std::span<const std::u
             (is_right ? counts.true_negative : counts.false_negative) += 1;
     }
     return counts;
+}
+
+BetaFigures beta_figures(std::span<const std::uint8_t> labels, std::span<const std::uint8_t> decisions,
+                         std::span<const double> weights) {
+    if (labels.size() != decisions.size() || labels.size() != weights.size())
+        throw std::invalid_argument("labels, decisions and weights differ in length");
+    constexpr double kBeta = 2;
+    double tp = 0;
+    double fp = 0;
+    double fn = 0;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        if (labels[i] != 0)
+            (decisions[i] != 0 ? tp : fn) += weights[i];
+        else if (decisions[i] != 0)
+            fp += weights[i];
+    }
+    BetaFigures figures;
+    if (tp + fp + fn == 0) return figures;
+    figures.f2 = (1 + kBeta * kBeta) * tp / ((1 + kBeta * kBeta) * tp + fp + kBeta * kBeta * fn);
+    figures.g2 = tp / (tp + fp + kBeta * fn);
+    return figures;
+}
+
+std::optional<double> brier_score(std::span<const std::uint8_t> labels, std::span<const double> scores) {
+    if (labels.size() != scores.size()) throw std::invalid_argument("labels and scores differ in length");
+    if (labels.empty()) return std::nullopt;
+    double sum = 0;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        const double error = scores[i] - (labels[i] != 0 ? 1.0 : 0.0);
+        sum += error * error;
+    }
+    return sum / static_cast<double>(labels.size());
+}
+
+std::optional<double> calibration_error(std::span<const std::uint8_t> labels, std::span<const double> scores) {
+    if (labels.size() != scores.size()) throw std::invalid_argument("labels and scores differ in length");
+    if (labels.empty()) return std::nullopt;
+    constexpr std::size_t kBins = 15;
+    std::array<double, kBins> gap{};  // sum of scores minus positives
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        const auto bin = std::min(kBins - 1, static_cast<std::size_t>(scores[i] * kBins));
+        gap[bin] += scores[i] - (labels[i] != 0 ? 1.0 : 0.0);
+    }
+    double sum = 0;
+    for (const double one : gap) sum += std::abs(one);
+    return sum / static_cast<double>(labels.size());
 }
 
 double best_f1_threshold(std::span<const std::uint8_t> labels, std::span<const double> scores) {

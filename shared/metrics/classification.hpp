@@ -44,6 +44,24 @@ struct Confusion {
 /// labels and decisions [N], 0 or 1.
 Confusion confusion(std::span<const std::uint8_t> labels, std::span<const std::uint8_t> decisions);
 
+/// F2 and G2 as the Challenge 2020 scored them (evaluate_12ECG_score.py, compute_beta_measures): with beta = 2, F is
+/// (1 + b^2) TP / ((1 + b^2) TP + FP + b^2 FN) and G is TP / (TP + FP + b FN), where each record counts `weights` [N]:
+/// 1 over its number of labels. Nothing where the denominator is 0.
+struct BetaFigures {
+    std::optional<double> f2;
+    std::optional<double> g2;
+};
+BetaFigures beta_figures(std::span<const std::uint8_t> labels, std::span<const std::uint8_t> decisions,
+                         std::span<const double> weights);
+
+/// Mean squared distance of score and label (Brier 1950). Nothing without records. Shapes as auroc(); scores in [0, 1].
+std::optional<double> brier_score(std::span<const std::uint8_t> labels, std::span<const double> scores);
+
+/// Expected calibration error of the positive class: scores in 15 bins of equal width [i/15, (i+1)/15), the last one
+/// with 1; mean over the records of |share of positives - mean score| of their bin (Naeini et al. 2015). Nothing
+/// without records.
+std::optional<double> calibration_error(std::span<const std::uint8_t> labels, std::span<const double> scores);
+
 /// The threshold t that maximises F1 of `score >= t` over these records: half way between two neighbouring scores, the
 /// highest one if several do equally well. 0.5 where there is no positive. Shapes as auroc(); scores in [0, 1].
 double best_f1_threshold(std::span<const std::uint8_t> labels, std::span<const double> scores);

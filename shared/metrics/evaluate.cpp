@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 #include "shared/metrics/challenge_score.hpp"
 #include "shared/metrics/classification.hpp"
@@ -97,112 +98,197 @@ std::vector<Outcome> outcomes_of_members(const LabelSet& set, std::size_t group,
     return members;
 }
 
-/// The figures of one class or group, in the order of evaluate.hpp.
+/// The figures of one class or group.
 struct ClassFigures {
     Confusion counts;
     RankingFigures ranking;
-    std::optional<double> f1_tuned;
+    BetaFigures beta;
+    std::optional<double> brier, ece;
+    std::optional<double> f1_tuned, accuracy_tuned;
 };
 
-ClassFigures figures_of(const Outcome& outcome) {
-    ClassFigures figures{
-        confusion(outcome.labels, outcome.decisions), ranking_figures(outcome.labels, outcome.scores), {}};
-    if (!outcome.tuned_decisions.empty()) figures.f1_tuned = confusion(outcome.labels, outcome.tuned_decisions).f1();
+ClassFigures figures_of(const Outcome& outcome, std::span<const double> weights) {
+    ClassFigures figures;
+    figures.counts = confusion(outcome.labels, outcome.decisions);
+    figures.ranking = ranking_figures(outcome.labels, outcome.scores);
+    figures.beta = beta_figures(outcome.labels, outcome.decisions, weights);
+    figures.brier = brier_score(outcome.labels, outcome.scores);
+    figures.ece = calibration_error(outcome.labels, outcome.scores);
+    if (outcome.tuned_decisions.empty()) return figures;
+    const Confusion tuned = confusion(outcome.labels, outcome.tuned_decisions);
+    figures.f1_tuned = tuned.f1();
+    figures.accuracy_tuned = tuned.accuracy();
     return figures;
 }
 
-/// Gathers rows, and what the figures over all are made of.
+/// 1 over the number of labels of each record.
+std::vector<double> record_weights(const std::vector<Outcome>& outcomes, std::size_t records) {
+    std::vector<double> counts(records, 0);
+    for (const Outcome& outcome : outcomes)
+        for (std::size_t n = 0; n < records; ++n) counts[n] += outcome.labels[n];
+    for (double& count : counts) count = 1 / std::max(count, 1.0);
+    return counts;
+}
+
+/// Share of records of which every decision is right; `decisions` names the decisions of an outcome.
+std::optional<double> subset_accuracy(const std::vector<Outcome>& outcomes, std::size_t records,
+                                      std::vector<std::uint8_t> Outcome::*decisions) {
+    if (records == 0) return std::nullopt;
+    std::int64_t right = 0;
+    for (std::size_t n = 0; n < records; ++n)
+        right += std::all_of(outcomes.begin(), outcomes.end(),
+                             [&](const Outcome& o) { return o.labels[n] == (o.*decisions)[n]; })
+                     ? 1
+                     : 0;
+    return static_cast<double>(right) / static_cast<double>(records);
+}
+
+/// A column of all outcomes as [N, G], row-major.
+std::vector<std::uint8_t> as_matrix(const std::vector<Outcome>& outcomes, std::size_t records,
+                                    std::vector<std::uint8_t> Outcome::*column) {
+    std::vector<std::uint8_t> matrix(records * outcomes.size());
+    for (std::size_t g = 0; g < outcomes.size(); ++g)
+        for (std::size_t n = 0; n < records; ++n) matrix[n * outcomes.size() + g] = (outcomes[g].*column)[n];
+    return matrix;
+}
+
+/// Writes the rows of one set of predictions.
 class Evaluation {
 public:
-    Evaluation(const LabelSet& set, std::size_t records, const std::string& split, bool is_tuned)
-        : set_(set), records_(records), split_(split), is_tuned_(is_tuned) {
-        group_labels_.resize(records * set.groups.size());
-        group_decisions_.resize(records * set.groups.size());
-    }
+    Evaluation(const LabelSet& set, std::size_t records, std::string split, bool is_tuned)
+        : set_(set), records_(records), split_(std::move(split)), is_tuned_(is_tuned) {}
 
-    void add_group(std::size_t group, const std::vector<Outcome>& members) {
-        const Outcome outcome = merged(members);
-        const ClassFigures figures = figures_of(outcome);
-        add_rows(set_.group_code(group), figures);
-        positives_ += figures.counts.positives();
-        f1_.add(figures.counts.f1());
-        auroc_.add(figures.ranking.auroc);
-        auprc_.add(figures.ranking.auprc);
-        accuracy_.add(figures.counts.accuracy());
-        f1_tuned_.add(figures.f1_tuned);
-        if (figures.counts.positives() >= kEnoughPositives) auroc_20_.add(figures.ranking.auroc);
-        if (records_ > 0)
-            all_negative_.add(static_cast<double>(figures.counts.negatives()) / static_cast<double>(records_));
-        for (std::size_t n = 0; n < records_; ++n) {
-            group_labels_[n * set_.groups.size() + group] = outcome.labels[n];
-            group_decisions_[n * set_.groups.size() + group] = outcome.decisions[n];
+    std::vector<Metric> make(std::vector<Outcome> singles) {
+        std::vector<Outcome> groups;
+        for (const auto& group : set_.groups) {
+            std::vector<Outcome> members;
+            for (const std::size_t index : group) members.push_back(singles[index]);
+            groups.push_back(merged(members));
         }
-        if (members.size() == 1) {
-            f1_single_.add(figures.counts.f1());
-            return;
+        const auto of_groups = all_figures(groups);
+        const auto of_singles = all_figures(singles);
+        for (std::size_t group = 0; group < groups.size(); ++group) {
+            add_rows(set_.group_code(group), of_groups[group]);
+            if (set_.groups[group].size() == 1) continue;
+            for (const std::size_t index : set_.groups[group]) add_rows(set_.classes[index].code, of_singles[index]);
         }
-        for (std::size_t m = 0; m < members.size(); ++m) {
-            const ClassFigures single = figures_of(members[m]);
-            add_rows(set_.classes[set_.groups[group][m]].code, single);
-            f1_single_.add(single.counts.f1());
-        }
-    }
-
-    std::vector<Metric> finish() {
-        add("", "macro_f1", f1_.value(), positives_);
-        add("", "macro_auroc", auroc_.value(), positives_);
-        add("", "macro_auprc", auprc_.value(), positives_);
-        add("", "accuracy", accuracy_.value(), positives_);
-        add("", "subset_accuracy", subset_accuracy(), positives_);
-        add("", "macro_auroc_20", auroc_20_.value(), positives_);
-        add("", "macro_f1_30", f1_single_.value(), positives_);
-        add("", "accuracy_all_negative", all_negative_.value(), positives_);
-        if (const auto score = challenge_score(set_, group_labels_, group_decisions_))
-            add("", "challenge_score", score, positives_);
-        if (is_tuned_) add("", "macro_f1_tuned", f1_tuned_.value(), positives_);
+        for (const auto& figures : of_groups) positives_ += figures.counts.positives();
+        add_means(of_groups, groups, "");
+        add_means(of_singles, singles, "_30");
+        add_of_groups(of_groups, groups);
         return std::move(metrics_);
     }
 
 private:
-    void add(const std::string& code, const char* name, std::optional<double> value, std::int64_t positives) {
-        metrics_.push_back({split_, code, name, value, positives});
+    using Values = std::vector<ClassFigures>;
+
+    Values all_figures(const std::vector<Outcome>& outcomes) const {
+        const auto weights = record_weights(outcomes, records_);
+        Values figures;
+        for (const Outcome& outcome : outcomes) figures.push_back(figures_of(outcome, weights));
+        return figures;
+    }
+
+    void add(const std::string& name, std::optional<double> value) {
+        metrics_.push_back({split_, "", name, value, positives_});
     }
 
     void add_rows(const std::string& code, const ClassFigures& figures) {
-        const std::int64_t positives = figures.counts.positives();
-        add(code, "auroc", figures.ranking.auroc, positives);
-        add(code, "auprc", figures.ranking.auprc, positives);
-        add(code, "f1", figures.counts.f1(), positives);
-        add(code, "precision", figures.counts.precision(), positives);
-        add(code, "recall", figures.counts.recall(), positives);
-        add(code, "specificity", figures.counts.specificity(), positives);
-        add(code, "accuracy", figures.counts.accuracy(), positives);
-        if (is_tuned_) add(code, "f1_tuned", figures.f1_tuned, positives);
+        const auto row = [&](const char* name, std::optional<double> value) {
+            metrics_.push_back({split_, code, name, value, figures.counts.positives()});
+        };
+        row("auroc", figures.ranking.auroc);
+        row("auprc", figures.ranking.auprc);
+        row("f1", figures.counts.f1());
+        row("f2", figures.beta.f2);
+        row("g2", figures.beta.g2);
+        row("precision", figures.counts.precision());
+        row("recall", figures.counts.recall());
+        row("specificity", figures.counts.specificity());
+        row("accuracy", figures.counts.accuracy());
+        row("brier", figures.brier);
+        row("ece", figures.ece);
+        if (is_tuned_) row("f1_tuned", figures.f1_tuned);
     }
 
-    std::optional<double> subset_accuracy() const {
+    template <class Figure>
+    static std::optional<double> mean(const Values& values, Figure&& figure) {
+        MeanOfPresent result;
+        for (const ClassFigures& one : values) result.add(figure(one));
+        return result.value();
+    }
+
+    /// Share of positives of a class; nothing without records.
+    std::optional<double> prevalence(const ClassFigures& figures) const {
         if (records_ == 0) return std::nullopt;
-        const std::size_t groups = set_.groups.size();
-        std::int64_t right = 0;
-        for (std::size_t n = 0; n < records_; ++n) {
-            const auto begin = static_cast<std::ptrdiff_t>(n * groups);
-            const auto end = begin + static_cast<std::ptrdiff_t>(groups);
-            right +=
-                std::equal(group_labels_.begin() + begin, group_labels_.begin() + end, group_decisions_.begin() + begin)
-                    ? 1
-                    : 0;
+        return static_cast<double>(figures.counts.positives()) / static_cast<double>(records_);
+    }
+
+    /// Means over groups or, with suffix _30, over single classes; then what needs no model.
+    void add_means(const Values& values, const std::vector<Outcome>& outcomes, const std::string& suffix) {
+        using F = const ClassFigures&;
+        const auto add_mean = [&](const char* name, auto figure) { add(name + suffix, mean(values, figure)); };
+        add_mean("macro_f1", [](F f) { return f.counts.f1(); });
+        add_mean("macro_f2", [](F f) { return f.beta.f2; });
+        add_mean("macro_g2", [](F f) { return f.beta.g2; });
+        add_mean("macro_precision", [](F f) { return f.counts.precision(); });
+        add_mean("macro_recall", [](F f) { return f.counts.recall(); });
+        add_mean("macro_specificity", [](F f) { return f.counts.specificity(); });
+        add_mean("macro_auroc", [](F f) { return f.ranking.auroc; });
+        add_mean("macro_auprc", [](F f) { return f.ranking.auprc; });
+        add_mean("accuracy", [](F f) { return f.counts.accuracy(); });
+        add_mean("macro_brier", [](F f) { return f.brier; });
+        add_mean("macro_ece", [](F f) { return f.ece; });
+        add("subset_accuracy" + suffix, subset_accuracy(outcomes, records_, &Outcome::decisions));
+        using Optional = std::optional<double>;
+        add_mean("accuracy_all_negative", [&](F f) -> Optional {
+            const auto share = prevalence(f);
+            return share ? Optional(1 - *share) : std::nullopt;
+        });
+        add_mean("macro_f1_all_positive", [&](F f) -> Optional {
+            if (f.counts.positives() == 0) return records_ == 0 ? std::nullopt : Optional(0);
+            const double share = *prevalence(f);
+            return 2 * share / (1 + share);
+        });
+        add_mean("macro_auprc_prevalence",
+                 [&](F f) { return f.counts.positives() > 0 ? prevalence(f) : std::nullopt; });
+        add_mean("macro_brier_prevalence", [&](F f) -> Optional {
+            const auto share = prevalence(f);
+            return share ? Optional(*share * (1 - *share)) : std::nullopt;
+        });
+    }
+
+    /// What there is over groups only.
+    void add_of_groups(const Values& values, const std::vector<Outcome>& groups) {
+        add("macro_auroc_20", mean(values, [](const ClassFigures& f) {
+                return f.counts.positives() >= kEnoughPositives ? f.ranking.auroc : std::nullopt;
+            }));
+        const auto labels = as_matrix(groups, records_, &Outcome::labels);
+        const std::vector<std::uint8_t> nothing(labels.size(), 0);
+        if (records_ > 0) {
+            std::int64_t unlabelled = 0;
+            for (std::size_t n = 0; n < records_; ++n)
+                unlabelled +=
+                    std::none_of(groups.begin(), groups.end(), [&](const Outcome& o) { return o.labels[n] != 0; }) ? 1
+                                                                                                                   : 0;
+            add("subset_accuracy_all_negative", static_cast<double>(unlabelled) / static_cast<double>(records_));
         }
-        return static_cast<double>(right) / static_cast<double>(records_);
+        const auto add_score = [&](const char* name, std::span<const std::uint8_t> decisions) {
+            if (const auto score = challenge_score(set_, labels, decisions)) add(name, score);
+        };
+        add_score("challenge_score", as_matrix(groups, records_, &Outcome::decisions));
+        add_score("challenge_score_all_negative", nothing);
+        if (!is_tuned_) return;
+        add("macro_f1_tuned", mean(values, [](const ClassFigures& f) { return f.f1_tuned; }));
+        add("accuracy_tuned", mean(values, [](const ClassFigures& f) { return f.accuracy_tuned; }));
+        add_score("challenge_score_tuned", as_matrix(groups, records_, &Outcome::tuned_decisions));
     }
 
     const LabelSet& set_;
     std::size_t records_;
     std::string split_;
     bool is_tuned_;
-    std::vector<std::uint8_t> group_labels_;     ///< [N, G]
-    std::vector<std::uint8_t> group_decisions_;  ///< [N, G]
     std::int64_t positives_ = 0;
-    MeanOfPresent f1_, auroc_, auprc_, accuracy_, f1_tuned_, auroc_20_, f1_single_, all_negative_;
     std::vector<Metric> metrics_;
 };
 
@@ -224,10 +310,10 @@ std::vector<Metric> evaluate(const LabelSet& set, std::span<const std::uint8_t> 
     const std::size_t records = record_count(set, labels, logits);
     if (!thresholds.empty() && thresholds.size() != set.classes.size())
         throw std::invalid_argument("thresholds are not one for each class of " + set.name);
-    Evaluation evaluation(set, records, split, !thresholds.empty());
-    for (std::size_t group = 0; group < set.groups.size(); ++group)
-        evaluation.add_group(group, outcomes_of_members(set, group, labels, logits, thresholds));
-    return evaluation.finish();
+    std::vector<Outcome> singles;
+    for (std::size_t index = 0; index < set.classes.size(); ++index)
+        singles.push_back(outcome_of_class(set, index, labels, logits, thresholds));
+    return Evaluation(set, records, split, !thresholds.empty()).make(std::move(singles));
 }
 
 std::vector<double> tune_thresholds(const LabelSet& set, std::span<const std::uint8_t> labels,

@@ -18,13 +18,16 @@ namespace leadsweep {
 /// decision are the OR of its classes', its score their mean. Decisions are score >= 0.5; `thresholds` ([K], or empty)
 /// only adds the tuned figures. n_positive is the class's positives, for figures over all the sum over groups.
 ///
-/// Per group (class_code = LabelSet::group_code) and per class of a merged group: auroc, auprc, f1, precision, recall,
-/// specificity, accuracy, and f1_tuned with thresholds.
-/// Over all (class_code ""): macro_f1, macro_auroc, macro_auprc, accuracy (means over the groups), macro_auroc_20 (over
-/// groups with at least 20 positives), macro_f1_30 (over single classes), subset_accuracy, challenge_score (where the
-/// set has the 26 groups), accuracy_all_negative (what `accuracy` would be without any positive decision), and
-/// macro_f1_tuned with thresholds. Means leave out missing values. Throws std::invalid_argument where shapes do not
-/// fit.
+/// Per group (class_code = LabelSet::group_code) and per class of a merged group: auroc, auprc, f1, f2, g2, precision,
+/// recall, specificity, accuracy, brier, ece, and f1_tuned with thresholds.
+/// Over all (class_code ""), means over the groups that leave out missing values: macro_f1, macro_f2, macro_g2,
+/// macro_precision, macro_recall, macro_specificity, macro_auroc, macro_auprc, accuracy, macro_brier, macro_ece,
+/// macro_auroc_20 (groups with at least 20 positives), subset_accuracy; all but macro_auroc_20 again over single
+/// classes with _30 behind their name; challenge_score where the set has the 26 groups; macro_f1_tuned, accuracy_tuned
+/// and challenge_score_tuned with thresholds. What needs no model, to put beside them: accuracy_all_negative,
+/// subset_accuracy_all_negative and challenge_score_all_negative (no decision is positive), macro_f1_all_positive (all
+/// are), macro_auprc_prevalence and macro_brier_prevalence (the score of each group is its share of positives); the
+/// first, the fourth and the last two also with _30. Throws std::invalid_argument where shapes do not fit.
 std::vector<Metric> evaluate(const LabelSet& set, std::span<const std::uint8_t> labels, std::span<const float> logits,
                              const std::string& split, std::span<const double> thresholds = {});
 

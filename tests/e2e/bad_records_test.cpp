@@ -166,3 +166,69 @@ TEST_CASE("A folder of records that are all broken is refused with what is wrong
     CHECK(says(outcome.err, {"sweep.yaml", "record"}));
     CHECK(all_processes_end(5));
 }
+
+TEST_CASE("A sweep runs with everything that records can need") {
+    if (real_worker_program().empty()) LEADSWEEP_SKIP(kNoWorker);
+    const SweepFolder folder(real_worker_program());
+    std::string table = "path,part\n";
+    for (int i = 0; i < 24; ++i) {
+        RecordToWrite record = leadsweep::testing::make_record(3, i % 3 == 0 ? kSamples : 2 * kSamples + 50);
+        record.name = fmt::format("R{:04}", i);
+        record.sampling_hz = 100;
+        record.leads = {"V1", "II", "I"};
+        record.comments = i % 2 == 0 ? "# Dx: 426783006\n" : "# Dx: 164889003\n";
+        for (std::size_t t = 0; t < record.digital.size(); ++t)
+            record.digital[t] = static_cast<std::int16_t>(record.digital[t] + i);
+        if (i % 5 == 0) std::fill_n(record.digital.begin() + 20, 15, std::int16_t{-32768});
+        leadsweep::testing::write_record(record, folder.path("ecg"));
+        if (i < 21) table += fmt::format("R{:04},{}\n", i, i % 3 + 1);
+    }
+    folder.write(table, "ecg/parts.csv");
+    folder.write(
+        "code,abbreviation,name,merge\n426783006,NSR,sinus,\n164889003|164890007,AF,fibrillation or flutter,\n",
+        "ecg/classes.csv");
+    folder.write(
+        "name: all\n"
+        "data:\n"
+        "  records: ecg\n"
+        "  window_s: 4\n"
+        "  windows: strided\n"
+        "  stride_s: 2\n"
+        "  leads: [I, aVF, V1]\n"
+        "  derive_leads: limb\n"
+        "  missing: mask\n"
+        "  band_pass_hz: [0.5, 20]\n"
+        "  normalize: zscore\n"
+        "  pack_type: int16\n"
+        "  labels: file\n"
+        "  label_file: classes.csv\n"
+        "  table: {file: parts.csv, fold: part}\n"
+        "folds: {k: 3, assign: column}\n"
+        "base:\n"
+        "  sampling_hz: 50\n"
+        "  model:   {depth: 1, filters: 4, bottleneck: 4, kernels: [9, 5]}\n"
+        "  train:   {epochs: 1, batch: 8}\n"
+        "  explain: {method: occlusion, segments: 4, records_per_class: 1}\n"
+        "axes: {fold: all}\n");
+    const Outcome plan = folder.leadsweep({"plan", folder.path("sweep.yaml"), "--manifest", folder.path("m.csv")});
+    INFO(plan.err);
+    CHECK(plan.code == 0);
+    CHECK(says(plan.out, {"3 records have no fold in the column", "column"}));
+    CHECK(says(folder.read("m.csv"), {"R0001", "no fold in the table"}));
+    const Outcome outcome = folder.run({}, kPatience_s);
+    INFO(outcome.err);
+    REQUIRE(outcome.code == 0);
+    CHECK(tested_records(folder) == 21);
+    CHECK(folder.count("SELECT count(*) FROM scores WHERE class_abbr = 'AF' AND metric = 'auroc' AND split = 'test'") ==
+          3);
+
+    const Outcome drawn =
+        folder.leadsweep({"data", folder.path("ecg"), "--plot", "R0005", "--out", folder.path("r.svg")});
+    INFO(drawn.err);
+    CHECK(drawn.code == 0);
+    CHECK(says(folder.read("r.svg"), {"<svg", ">V1</text>", "8.5 s, AF;", "25 mm/s"}));
+    const Outcome unknown = folder.leadsweep({"data", folder.path("ecg"), "--plot", "R005"});
+    CHECK(unknown.code == 2);
+    CHECK(says(unknown.err, {"no record 'R005'", "did you mean 'R0005'?"}));
+    CHECK(all_processes_end(5));
+}

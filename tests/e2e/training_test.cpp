@@ -110,6 +110,17 @@ TEST_CASE("When only the explanation changes nothing is trained again, and all r
     const Outcome map = folder.leadsweep({"map"});
     CHECK(map.code == 0);
     CHECK(says(map.out, {"V2", "aVR", "planted"}));
+    const Outcome evaluated =
+        folder.leadsweep({"evaluate", "--by", "source", "--metric", "macro_auroc,macro_brier_30"});
+    INFO(evaluated.err);
+    CHECK(evaluated.code == 0);
+    CHECK(says(evaluated.out, {"loss bce", "synthetic", "macro_brier_30", "stored predictions"}));
+    const Outcome compared = folder.leadsweep({"compare", "--published", "study"});
+    INFO(compared.err);
+    CHECK(compared.code == 0);
+    CHECK(says(compared.out,
+               {"0.420 ± 0.017", "loss double_soft_f1", "always no", "No test of significance", "published 88253"}));
+    CHECK(folder.leadsweep({"compare", "--published", "another"}).code == 2);
     const Outcome query = folder.leadsweep({"query", "SELECT loss, count(*) FROM runs GROUP BY 1"});
     CHECK(query.code == 0);
     CHECK(says(query.out, {"bce", "double_soft_f1"}));

@@ -129,11 +129,11 @@ TEST_CASE("A catalogue survives the way through its file, bytes that are no UTF-
 
 TEST_CASE("A torn catalogue, one of another version and one that is none are refused", "[ecg]") {
     const std::string record = to_json(some_record("a")).dump() + "\n";
-    CHECK(problem_of("{\"catalogue\": 1, \"records\": 1}\n" + record).empty());
-    CHECK(problem_of("{\"catalogue\": 1, \"records\": 2}\n" + record).find("torn") != std::string::npos);
+    CHECK(problem_of("{\"catalogue\": 2, \"records\": 1}\n" + record).empty());
+    CHECK(problem_of("{\"catalogue\": 2, \"records\": 2}\n" + record).find("torn") != std::string::npos);
     CHECK(problem_of("").find("torn") != std::string::npos);
-    CHECK(problem_of("{\"catalogue\": 2, \"records\": 1}\n" + record).find("another version") != std::string::npos);
-    CHECK(problem_of("{\"catalogue\": 1, \"records\": 1}\n{\"path\": 3}\n").find(":2: no catalogue") !=
+    CHECK(problem_of("{\"catalogue\": 3, \"records\": 1}\n" + record).find("another version") != std::string::npos);
+    CHECK(problem_of("{\"catalogue\": 2, \"records\": 1}\n{\"path\": 3}\n").find(":2: no catalogue") !=
           std::string::npos);
 }
 

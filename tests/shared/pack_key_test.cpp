@@ -24,6 +24,13 @@ TEST_CASE("Jobs share a pack exactly if their records are prepared alike", "[pac
     CHECK(differs([](JobSpec& s) { s.data.window_s = 5; }));
     CHECK(differs([](JobSpec& s) { s.data.normalize = "zscore"; }));
     CHECK(differs([](JobSpec& s) { s.data.leads = {"II", "I"}; }));
+    CHECK(differs([](JobSpec& s) { s.data.windows = "strided"; }));
+    CHECK(differs([](JobSpec& s) { s.data.band_pass_hz = {0.5, 40}; }));
+    CHECK(differs([](JobSpec& s) { s.data.missing = "mask"; }));
+    CHECK(differs([](JobSpec& s) { s.data.derive_leads = "limb"; }));
+    CHECK(differs([](JobSpec& s) { s.data.layout = "reshape"; }));
+    CHECK(differs([](JobSpec& s) { s.data.pack_type = "int16"; }));
+    CHECK_FALSE(differs([](JobSpec& s) { s.data.pooling = "max"; }));
     CHECK_FALSE(differs([](JobSpec& s) { s.fold = 3; }));
     CHECK_FALSE(differs([](JobSpec& s) { s.data.records = "/elsewhere"; }));
     CHECK_FALSE(differs([](JobSpec& s) { s.loss = "focal"; }));
@@ -35,5 +42,5 @@ TEST_CASE("The pack key of a fixed job is golden", "[pack]") {
     JobSpec spec;
     spec.sampling_hz = 75;
     spec.data.leads = {"I", "V1"};
-    CHECK(pack_key(spec, "data") == "bb6e6df6a4d8031ae0565ef1985a7005f6c17b7f82a7946a27954742de8503a1");
+    CHECK(pack_key(spec, "data") == "aa2ffb0fb64f63365c3f54c665795649a11f10929a217d5a963f228477dee45c");
 }

@@ -5,7 +5,6 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -29,18 +28,19 @@ Value load(const std::byte* from, bool is_swapped) {
 }
 
 template <class Value>
-void decode_as(const Matlab4Matrix& matrix, const std::byte* data, const std::string& name,
+void decode_as(const Matlab4Matrix& matrix, const std::byte* data, const std::string& name, std::int32_t missing,
                std::span<std::int32_t> out) {
     for (std::size_t i = 0; i < out.size(); ++i) {
         const auto value = load<Value>(data + i * sizeof(Value), matrix.is_big_endian);
         if constexpr (std::is_floating_point_v<Value>) {
-            const bool is_whole = value == std::trunc(value) &&
-                                  std::abs(value) <= static_cast<Value>(std::numeric_limits<std::int16_t>::max()) + 1;
+            if (std::isnan(value)) {
+                out[i] = missing;
+                continue;
+            }
+            const bool is_whole = value == std::trunc(value) && std::abs(value) <= Value{1U << 30U};
             if (!is_whole)
-                throw InputError(
-                    fmt::format("{}: element {} is {}, expected a whole number of 16 bits: "
-                                "the matrix holds no ADC values",
-                                name, i, value));
+                throw InputError(fmt::format(
+                    "{}: element {} is {}, expected a whole number: the matrix holds no ADC values", name, i, value));
         }
         out[i] = static_cast<std::int32_t>(value);
     }
@@ -56,10 +56,9 @@ Matlab4Matrix parse_matlab4(std::span<const std::byte> file, const std::string& 
     if (file.size() < kHeaderBytes)
         throw InputError(fmt::format("{}: truncated: found {} bytes, expected a header of 20", name, file.size()));
     const std::string_view start(reinterpret_cast<const char*>(file.data()), kHeaderBytes);
-    if (start.starts_with("MATLAB 5.0"))
-        throw InputError(fmt::format("{}: found MATLAB level 5, expected level 4: save it with -v4", name));
     if (start.starts_with("MATLAB 7.3") || start.starts_with("\x89HDF"))
-        throw InputError(fmt::format("{}: found MATLAB level 7.3 (HDF5), expected level 4: save it with -v4", name));
+        throw InputError(
+            fmt::format("{}: found MATLAB level 7.3 (HDF5), expected level 4 or 5: save it with -v6", name));
     Matlab4Matrix matrix;
     // MOPT is at most 4052; read in the wrong byte order it is far larger.
     matrix.is_big_endian = static_cast<std::uint32_t>(load<std::int32_t>(file.data(), false)) > 9999U;
@@ -85,24 +84,24 @@ Matlab4Matrix parse_matlab4(std::span<const std::byte> file, const std::string& 
 }
 
 void decode_matlab4(const Matlab4Matrix& matrix, std::span<const std::byte> file, const std::string& name,
-                    std::span<std::int32_t> out) {
+                    std::int32_t missing, std::span<std::int32_t> out) {
     const auto needed = matrix.data_offset + static_cast<std::int64_t>(out.size()) * matrix.element_bytes();
     if (static_cast<std::int64_t>(file.size()) < needed)
         throw InputError(fmt::format("{}: truncated: found {} bytes, expected {}", name, file.size(), needed));
     const std::byte* data = file.data() + matrix.data_offset;
     switch (matrix.precision) {
         case 0:
-            return decode_as<double>(matrix, data, name, out);
+            return decode_as<double>(matrix, data, name, missing, out);
         case 1:
-            return decode_as<float>(matrix, data, name, out);
+            return decode_as<float>(matrix, data, name, missing, out);
         case 2:
-            return decode_as<std::int32_t>(matrix, data, name, out);
+            return decode_as<std::int32_t>(matrix, data, name, missing, out);
         case 3:
-            return decode_as<std::int16_t>(matrix, data, name, out);
+            return decode_as<std::int16_t>(matrix, data, name, missing, out);
         case 4:
-            return decode_as<std::uint16_t>(matrix, data, name, out);
+            return decode_as<std::uint16_t>(matrix, data, name, missing, out);
         default:
-            return decode_as<std::uint8_t>(matrix, data, name, out);
+            return decode_as<std::uint8_t>(matrix, data, name, missing, out);
     }
 }
 

@@ -1,5 +1,6 @@
 // Matrices of MATLAB level 4 files, the `.mat` of the PhysioNet Challenges (MathWorks, "MAT-File Format", chapter 2).
-// Reads the first full real numeric matrix of any element type and byte order; later levels are refused by name.
+// Reads the first full real numeric matrix of any element type and byte order. Level 5 is matlab5.hpp's; level 7.3
+// (HDF5) is refused by name.
 #pragma once
 
 #include <cstddef>
@@ -23,11 +24,12 @@ struct Matlab4Matrix {
 };
 
 /// Reads and checks the header: `file` starts at the file's first byte. Throws InputError naming `name` and what was
-/// found (level 5, level 7.3, text, sparse, complex, truncated).
+/// found (level 7.3, text, sparse, complex, truncated).
 Matlab4Matrix parse_matlab4(std::span<const std::byte> file, const std::string& name);
 
-/// All elements in the file's order as whole numbers. Throws InputError where an element is none.
+/// All elements in the file's order as whole numbers, NaN as `missing`. Throws InputError where an element is no whole
+/// number of 32 bits.
 void decode_matlab4(const Matlab4Matrix& matrix, std::span<const std::byte> file, const std::string& name,
-                    std::span<std::int32_t> out);
+                    std::int32_t missing, std::span<std::int32_t> out);
 
 }  // namespace leadsweep

@@ -27,13 +27,14 @@ nlohmann::json to_json(const SurveyRequest& request);
 /// Throws InputError.
 SurveyRequest survey_request_from_json(const nlohmann::json& json);
 
-/// Called after every record with records done and records in all.
+/// Called after every record with records done and records in all; by one thread at a time.
 using SurveyProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 /// Surveys all records; the result is sorted by path. What is wrong with a record goes into its `problem`. A signal
 /// file that is missing is listed with size -1. signal_digest: SHA-256 of the ADC values of all leads in the header's
 /// order, [L, N] as int32 (so it does not depend on the file format); of the float32 µV for generated records.
-std::vector<CatalogueRecord> survey(const SurveyRequest& request, const SurveyProgress& progress);
+/// Sources are named from these records alone (shared/ecg/sources.hpp).
+std::vector<CatalogueRecord> survey(const SurveyRequest& request, const SurveyProgress& progress, int threads = 1);
 
 /// Compares the files of a surveyed record with the disk. Throws InputError if one has changed since the survey.
 void require_unchanged(const CatalogueRecord& record, const std::filesystem::path& records_folder);

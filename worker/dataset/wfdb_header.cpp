@@ -1,6 +1,7 @@
 #include "worker/dataset/wfdb_header.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
 #include <cmath>
@@ -55,6 +56,14 @@ std::optional<Number> whole_number(std::string_view text) {
     return text.empty() ? value : std::nullopt;
 }
 
+/// Bounds beyond which a number is a slip and no property of a signal.
+constexpr std::int64_t kMostSignals = 1000;
+constexpr std::int64_t kMostPerFrame = 10000;
+constexpr std::int64_t kMostSamples = 1'000'000'000'000;
+constexpr double kLargestBaseline = 4294967296.0;  // 2^32
+constexpr double kSmallestGain = 1e-9;
+constexpr double kLargestGain = 1e12;
+
 std::int64_t require_integer(std::string_view text, const Place& place, std::string_view field) {
     const auto value = whole_number<std::int64_t>(text);
     if (!value) fail(place, fmt::format("{}: found '{}', expected an integer", field, text));
@@ -107,6 +116,27 @@ PhysicalUnit unit_from(std::string_view text) {
     return PhysicalUnit::kOther;
 }
 
+double parse_rate(std::string_view text, const Place& place) {
+    std::string_view rate = text;  // "500/500(0)": the counter's rate is not needed
+    const auto value = take_number<double>(rate);
+    const bool is_ended = rate.empty() || rate.front() == '/' || rate.front() == '(';
+    if (!value || !is_ended || !(*value >= 0) || *value > 1e7)
+        fail(place, fmt::format("sampling rate: found '{}', expected Hz", text));
+    return *value;
+}
+
+/// Where the first signal line begins in a record line into which it was merged ("JS01052 12 500 5000JS01052.mat
+/// 16+24 1000/mV ..." or with a blank between); npos if it is none.
+std::size_t merged_signal_line(std::string_view line, const std::vector<std::string_view>& words) {
+    for (std::size_t i = 3; i + 1 < words.size() && i < 5; ++i) {
+        if (!words[i].ends_with(".mat") && !words[i].ends_with(".dat")) continue;
+        const std::size_t digits = i == 3 ? words[i].find_first_not_of("0123456789") : 0;
+        const bool is_split = i > 3 || (digits > 0 && digits < words[i].size());
+        if (is_split) return static_cast<std::size_t>(words[i].data() - line.data()) + digits;
+    }
+    return std::string_view::npos;
+}
+
 void parse_record_line(std::string_view line, const Place& place, WfdbHeader& header, std::int64_t& signal_count) {
     const auto words = words_of(line, 0);
     if (words.size() < 2)
@@ -117,18 +147,16 @@ void parse_record_line(std::string_view line, const Place& place, WfdbHeader& he
     if (record.ends_with(".mat") || record.ends_with(".hea")) record.remove_suffix(4);
     header.record = as_utf8(record);
     signal_count = require_integer(words[1], place, "number of signals");
-    if (signal_count < 1) fail(place, fmt::format("found {} signals, expected at least 1", signal_count));
+    if (signal_count < 1 || signal_count > kMostSignals)
+        fail(place, fmt::format("found {} signals, expected 1 to {}", signal_count, kMostSignals));
     if (words.size() > 2) {
-        std::string_view rate = words[2];  // "500/500(0)": the counter's rate is not needed
-        const auto value = take_number<double>(rate);
-        const bool is_ended = rate.empty() || rate.front() == '/' || rate.front() == '(';
-        if (!value || !is_ended || !(*value >= 0) || *value > 1e7)
-            fail(place, fmt::format("sampling rate: found '{}', expected Hz", words[2]));
-        if (*value > 0) header.sampling_hz = *value;
+        const double rate = parse_rate(words[2], place);
+        if (rate > 0) header.sampling_hz = rate;
     }
     if (words.size() > 3) {
         header.samples = require_integer(words[3], place, "number of samples");
-        if (header.samples < 0) fail(place, fmt::format("found {} samples, expected 0 or more", header.samples));
+        if (header.samples < 0 || header.samples > kMostSamples)
+            fail(place, fmt::format("found {} samples, expected 0 or more", header.samples));
     }
 }
 
@@ -145,12 +173,17 @@ void parse_format(std::string_view text, const Place& place, WfdbSignal& signal)
         if (is_bad) break;
         if (kind == 'x')
             signal.samples_per_frame = *value;
+        else if (kind == ':')
+            signal.skew = *value;
         else if (kind == '+')
             signal.byte_offset = *value;
-        else if (kind != ':' || *value != 0)
-            is_bad = true;  // a skew would shift this lead against the others
+        else
+            is_bad = true;
     }
-    if (is_bad) fail(place, fmt::format("format: found '{}', expected for example 16, 16+24 or 16x1+24", whole));
+    if (is_bad) fail(place, fmt::format("format: found '{}', expected for example 16, 16+24 or 212x2:3+24", whole));
+    if (signal.samples_per_frame < 1 || signal.samples_per_frame > kMostPerFrame)
+        fail(place, fmt::format("format: found {} samples per frame in '{}', expected 1 to {}",
+                                signal.samples_per_frame, whole, kMostPerFrame));
     signal.format = *format;
 }
 
@@ -171,8 +204,12 @@ bool parse_gain(std::string_view text, const Place& place, WfdbSignal& signal) {
         signal.unit_text = as_utf8(text.substr(1));
         text = {};
     }
-    if (!gain || !std::isfinite(*gain) || !text.empty())
+    const bool is_number = gain && std::isfinite(*gain) && text.empty();
+    if (!is_number || !(std::abs(signal.baseline) <= kLargestBaseline))
         fail(place, fmt::format("gain: found '{}', expected for example 1000/mV or 1000.0(0)/mV", whole));
+    if (*gain != 0 && (std::abs(*gain) < kSmallestGain || std::abs(*gain) > kLargestGain))
+        fail(place, fmt::format("gain: found {} in '{}': no recorder has it, expected {} to {} steps a unit", *gain,
+                                whole, kSmallestGain, kLargestGain));
     signal.unit = unit_from(signal.unit_text);
     signal.is_gain_missing = *gain == 0;
     if (!signal.is_gain_missing) signal.gain = *gain;
@@ -201,24 +238,60 @@ void add_once(std::vector<std::string>& list, std::string value) {
     if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(std::move(value));
 }
 
+/// The words of CPSC 2018 and what the Challenge 2020 made of them. PVC became "ventricular ectopics", which is
+/// another code than the scored 427172004.
+struct DiagnosisWord {
+    std::string_view word;
+    std::string_view code;
+};
+constexpr std::array<DiagnosisWord, 9> kDiagnosisWords{{{"Normal", "426783006"},
+                                                        {"AF", "164889003"},
+                                                        {"I-AVB", "270492004"},
+                                                        {"LBBB", "164909002"},
+                                                        {"RBBB", "59118001"},
+                                                        {"PAC", "284470004"},
+                                                        {"PVC", "164884008"},
+                                                        {"STD", "429622005"},
+                                                        {"STE", "164931005"}}};
+
+void parse_diagnoses(const std::string& value, WfdbHeader& header) {
+    for (const auto& part : split(value, ',')) {
+        const std::string word(trim(part));
+        if (word.empty()) continue;
+        const bool is_code =
+            std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+        const auto known = std::find_if(kDiagnosisWords.begin(), kDiagnosisWords.end(),
+                                        [&](const DiagnosisWord& one) { return one.word == word; });
+        if (is_code)
+            add_once(header.labels, word);
+        else if (known != kDiagnosisWords.end())
+            add_once(header.labels, std::string(known->code));
+        else
+            add_once(header.unmapped_labels, word);
+    }
+}
+
+/// "74", "60.", "90+"; nothing for "NaN", "Unknown" and numbers that are no age.
+std::optional<double> parse_age(std::string_view text) {
+    if (text.ends_with('+')) text.remove_suffix(1);
+    const auto age = whole_number<double>(text);
+    if (!age || !(*age >= 0 && *age <= 120)) return std::nullopt;
+    return age;
+}
+
 void parse_comment(std::string_view line, WfdbHeader& header) {
     line.remove_prefix(std::min(line.find_first_not_of("# \t"), line.size()));
     const auto colon = line.find(':');
     if (colon == std::string_view::npos) return;
     const std::string key = to_lower(trim(line.substr(0, colon)));
     const std::string value = as_utf8(trim(line.substr(colon + 1)));
-    if (key == "patient" || key == "patient id") {
-        const std::string patient = to_lower(value);
-        if (patient != "unknown" && patient != "nan" && patient != "none") header.patient = value;
-    }
-    if (key != "dx") return;
-    for (const auto& part : split(value, ',')) {
-        const std::string code(trim(part));
-        if (code.empty()) continue;
-        const bool is_numeric =
-            std::all_of(code.begin(), code.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
-        add_once(is_numeric ? header.labels : header.unmapped_labels, code);
-    }
+    const std::string lower = to_lower(value);
+    if (key == "age") header.age_years = parse_age(value);
+    if (key == "sex" && (lower == "male" || lower == "m")) header.sex = "male";
+    if (key == "sex" && (lower == "female" || lower == "f")) header.sex = "female";
+    if ((key == "patient" || key == "patient id") && lower != "unknown" && lower != "nan" && lower != "none")
+        header.patient = value;
+    if (key == "dx") parse_diagnoses(value, header);
 }
 
 }  // namespace
@@ -233,12 +306,17 @@ WfdbHeader parse_wfdb_header(std::string_view text, std::string_view name) {
         text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
         ++place.line;
         if (line.empty()) continue;
-        if (line.front() == '#')
+        if (line.front() == '#') {
             parse_comment(line, header);
-        else if (signal_count < 0)
-            parse_record_line(line, place, header, signal_count);
-        else
+        } else if (signal_count < 0) {
+            const std::size_t merged = merged_signal_line(line, words_of(line, 0));
+            parse_record_line(line.substr(0, merged), place, header, signal_count);
+            if (merged == std::string_view::npos) continue;
+            header.signals.push_back(parse_signal_line(line.substr(merged), place));
+            header.repairs.emplace_back("record line and first signal line were one: split");
+        } else {
             header.signals.push_back(parse_signal_line(line, place));
+        }
     }
     if (signal_count < 0) throw InputError(fmt::format("{}: no record line: this is no WFDB header", name));
     if (static_cast<std::int64_t>(header.signals.size()) != signal_count)

@@ -2,223 +2,156 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <memory>
+#include <cmath>
+#include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "shared/core/errors.hpp"
 #include "shared/ecg/leads.hpp"
-#include "worker/dataset/matlab4.hpp"
+#include "worker/dataset/signal_format.hpp"
+#include "worker/dataset/wfdb_signals.hpp"
 
 namespace leadsweep {
 namespace {
 
-/// A whole file, read at once.
-class FileBytes {
-public:
-    FileBytes(const std::filesystem::path& path, const std::string& purpose) {
-        const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-        if (descriptor < 0) fail(path, purpose, errno);
-        struct stat status {};
-        if (::fstat(descriptor, &status) == 0) size_ = static_cast<std::size_t>(status.st_size);
-        bytes_ = std::make_unique_for_overwrite<std::byte[]>(size_);
-        const std::size_t read = read_all(descriptor);
-        const int error_number = errno;
-        ::close(descriptor);
-        if (read != size_) fail(path, purpose, error_number);
-    }
-    std::span<const std::byte> all() const { return {bytes_.get(), size_}; }
+/// The header of a record with a thousand signals has less.
+constexpr std::size_t kMostHeaderBytes = std::size_t{1} << 20U;
 
-private:
-    std::size_t read_all(int descriptor) {
-        std::size_t done = 0;
-        while (done < size_) {
-            const ssize_t count = ::read(descriptor, bytes_.get() + done, size_ - done);
-            if (count < 0 && errno == EINTR) continue;
-            if (count <= 0) break;
-            done += static_cast<std::size_t>(count);
-        }
-        return done;
-    }
-    [[noreturn]] static void fail(const std::filesystem::path& path, const std::string& purpose, int error_number) {
-        throw InputError(
-            fmt::format("{}: cannot be read: {}; {}", path.string(), std::strerror(error_number), purpose));
-    }
-
-    std::unique_ptr<std::byte[]> bytes_;
-    std::size_t size_ = 0;
-};
-
-/// The signals of one file: they must agree in format, and their samples are interleaved.
-struct SignalGroup {
-    std::string file;
-    std::vector<std::size_t> signals;
-};
-
-std::vector<SignalGroup> groups_of(const WfdbHeader& header) {
-    std::vector<SignalGroup> groups;
-    for (std::size_t i = 0; i < header.signals.size(); ++i) {
-        const auto& file = header.signals[i].file;
-        auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& known) { return known.file == file; });
-        if (group == groups.end()) group = groups.insert(groups.end(), {file, {}});
-        group->signals.push_back(i);
-    }
-    return groups;
-}
-
-std::string show_signal(const WfdbHeader& header, std::size_t index) {
-    return fmt::format("signal {} ({})", index, header.signals[index].lead);
-}
-
-void check_format(const WfdbHeader& header, const SignalGroup& group, const std::string& header_name) {
-    const auto& first = header.signals[group.signals.front()];
-    for (const std::size_t index : group.signals) {
-        const auto& signal = header.signals[index];
-        if (signal.format != 16)
-            throw InputError(
-                fmt::format("{}: {}: found format {}, expected 16 (with offset for .mat): convert it with "
-                            "xform",
-                            header_name, show_signal(header, index), signal.format));
-        if (signal.samples_per_frame != 1)
-            throw InputError(
-                fmt::format("{}: {}: found {} samples per frame, expected 1: all leads must share one rate",
-                            header_name, show_signal(header, index), signal.samples_per_frame));
-        if (signal.byte_offset != first.byte_offset)
-            throw InputError(fmt::format("{}: {}: found offset {}, expected {} as for the first signal of {}",
-                                         header_name, show_signal(header, index), signal.byte_offset, first.byte_offset,
-                                         signal.file));
-    }
-}
-
-/// in [N, R] of any alignment -> R rows of N. In blocks that stay in the first-level cache.
-void deinterleave(const std::byte* in, std::size_t samples, const std::vector<std::int32_t*>& rows) {
-    constexpr std::size_t kBlock = 512;
-    const std::size_t stride = rows.size() * sizeof(std::int16_t);
-    for (std::size_t begin = 0; begin < samples; begin += kBlock) {
-        const std::size_t end = std::min(samples, begin + kBlock);
-        for (std::size_t row = 0; row < rows.size(); ++row) {
-            const std::byte* from = in + begin * stride + row * sizeof(std::int16_t);
-            std::int32_t* to = rows[row];
-            for (std::size_t t = begin; t < end; ++t, from += stride) {
-                std::int16_t value = 0;
-                std::memcpy(&value, from, sizeof value);
-                to[t] = value;
-            }
-        }
-    }
-}
-
-/// Where the samples of a group lie in their file.
-struct Layout {
-    std::optional<Matlab4Matrix> matrix;  ///< nothing for raw files
-    std::int64_t announced = 0;           ///< samples per signal, as the matrix or else the size of the file says
-    std::int64_t complete = 0;            ///< samples per signal that are really there
-};
-
-Layout layout_of(const SignalGroup& group, const WfdbSignal& signal, std::span<const std::byte> file,
-                 const std::string& name) {
-    Layout layout;
-    const auto signals = static_cast<std::int64_t>(group.signals.size());
-    if (group.file.ends_with(".mat")) layout.matrix = parse_matlab4(file, name);
-    const auto size = static_cast<std::int64_t>(file.size());
-    const std::int64_t element_bytes = layout.matrix ? layout.matrix->element_bytes() : 2;
-    layout.complete = (size - std::min(size, signal.byte_offset)) / (signals * element_bytes);
-    layout.announced = layout.complete;
-    if (!layout.matrix) return layout;
-    if (layout.matrix->rows != signals)
-        throw InputError(fmt::format("{}: found {} rows, expected {}: so many signals the header has in this file",
-                                     name, layout.matrix->rows, signals));
-    if (layout.matrix->data_offset != signal.byte_offset)
-        throw InputError(fmt::format("{}: found data from byte {} on, expected {} as the header says", name,
-                                     layout.matrix->data_offset, signal.byte_offset));
-    layout.announced = layout.matrix->columns;
-    return layout;
-}
-
-void check_samples(const Layout& layout, std::int64_t expected, std::size_t size_bytes, const std::string& name) {
-    const std::int64_t needed = layout.matrix ? layout.announced : expected;
-    if (layout.complete < needed)
-        throw InputError(fmt::format("{}: truncated: found {} samples per signal ({} bytes), expected {}", name,
-                                     layout.complete, size_bytes, needed));
-    if (layout.announced != expected)
-        throw InputError(fmt::format("{}: found {} samples per signal, expected {} as the header says", name,
-                                     layout.announced, expected));
-    if (expected == 0) throw InputError(fmt::format("{}: found no samples, expected at least one", name));
-}
-
-void decode_group(WfdbRecord& record, const SignalGroup& group, std::span<const std::byte> file,
-                  const std::string& name) {
-    const auto& signals = record.header.signals;
-    const auto& first = signals[group.signals.front()];
-    const Layout layout = layout_of(group, first, file, name);
-    if (record.samples == 0) record.samples = record.header.samples > 0 ? record.header.samples : layout.announced;
-    check_samples(layout, record.samples, file.size(), name);
-    const auto samples = static_cast<std::size_t>(record.samples);
-    record.digital.resize(signals.size() * samples);
-    std::vector<std::int32_t*> rows;
-    for (const std::size_t index : group.signals) rows.push_back(record.digital.data() + index * samples);
-    if (!layout.matrix || layout.matrix->is_plain_int16())
-        return deinterleave(file.data() + first.byte_offset, samples, rows);
-    std::vector<std::int32_t> interleaved(samples * rows.size());
-    decode_matlab4(*layout.matrix, file, name, interleaved);
-    for (std::size_t row = 0; row < rows.size(); ++row)
-        for (std::size_t t = 0; t < samples; ++t) rows[row][t] = interleaved[t * rows.size() + row];
-}
-
-/// Summarises one lead and compares it with its signal line.
-LeadSummary check_lead(const WfdbRecord& record, std::size_t index, const std::string& name) {
-    const auto samples = record.lead(static_cast<std::int64_t>(index));
+LeadSummary summarise(std::span<const std::int32_t> samples, std::int32_t missing_mark, std::uint32_t& sum) {
     LeadSummary summary{samples.front(), samples.front(), 0};
-    std::uint32_t sum = 0;
     std::int32_t missing = 0;
     for (const std::int32_t value : samples) {
         sum += static_cast<std::uint32_t>(value);
         summary.minimum = std::min(summary.minimum, value);
         summary.maximum = std::max(summary.maximum, value);
-        missing += value == kMissingSample ? 1 : 0;
+        missing += value == missing_mark ? 1 : 0;
     }
     summary.missing_samples = missing;
-    const auto& signal = record.header.signals[index];
+    return summary;
+}
+
+/// Summarises one lead as it lies in its file and compares it with its signal line.
+LeadSummary check_lead(const WfdbHeader& header, std::size_t index, std::span<const std::int32_t> samples,
+                       const std::string& name) {
+    const auto& signal = header.signals[index];
+    std::uint32_t sum = 0;
+    LeadSummary summary = summarise(samples, missing_value(signal), sum);
     if (signal.initial_value && *signal.initial_value != samples.front())
         throw InputError(
             fmt::format("{}: {}: found initial value {}, expected {} as the header says: header and data "
                         "belong to different records",
-                        name, show_signal(record.header, index), samples.front(), *signal.initial_value));
+                        name, show_signal(header, index), samples.front(), *signal.initial_value));
     const auto found = static_cast<std::int16_t>(sum);
     if (signal.checksum && static_cast<std::int16_t>(*signal.checksum) != found)
         throw InputError(fmt::format("{}: {}: found checksum {}, expected {} as the header says: the data are damaged",
-                                     name, show_signal(record.header, index), found, *signal.checksum));
+                                     name, show_signal(header, index), found, *signal.checksum));
     if (signal.unit == PhysicalUnit::kOther && find_lead(signal.lead))
         throw InputError(fmt::format("{}: {}: found unit '{}', expected mV, uV, V or NU", name,
-                                     show_signal(record.header, index), signal.unit_text));
+                                     show_signal(header, index), signal.unit_text));
     return summary;
 }
 
-/// Replaces missing samples; false if there is no other sample.
-bool interpolate(std::span<const std::int32_t> digital, std::span<double> out, double step, double baseline) {
+/// Two signals of one name: which of them is meant is not known.
+void check_names(const WfdbHeader& header, const std::string& name) {
+    std::array<std::optional<std::size_t>, kLeadCount> first_of;
+    for (std::size_t i = 0; i < header.signals.size(); ++i) {
+        const auto lead = find_lead(header.signals[i].lead);
+        if (!lead) continue;
+        auto& first = first_of[*lead];
+        if (first)
+            throw InputError(fmt::format("{}: signals {} and {} are both lead {}, expected each lead once", name,
+                                         *first, i, kLeadNames[*lead]));
+        first = i;
+    }
+}
+
+/// Samples per frame of the record's rate.
+std::int64_t common_rate(const WfdbHeader& header) {
+    std::int64_t of_leads = 0;
+    std::int64_t of_all = 0;
+    for (const auto& signal : header.signals) {
+        of_all = std::max(of_all, signal.samples_per_frame);
+        if (find_lead(signal.lead)) of_leads = std::max(of_leads, signal.samples_per_frame);
+    }
+    return of_leads > 0 ? of_leads : of_all;
+}
+
+/// `row` at another rate: linear between its samples, held after the last; missing where a neighbour is.
+void interpolate_rate(const std::vector<std::int32_t>& row, std::int32_t missing, std::span<std::int32_t> out) {
+    const double step = static_cast<double>(row.size()) / static_cast<double>(out.size());
+    for (std::size_t t = 0; t < out.size(); ++t) {
+        const double place = static_cast<double>(t) * step;
+        const auto before = std::min(static_cast<std::size_t>(place), row.size() - 1);
+        const auto after = std::min(before + 1, row.size() - 1);
+        const double share = place - static_cast<double>(before);
+        const bool is_missing = row[before] == missing || (share > 0 && row[after] == missing);
+        out[t] = is_missing ? missing
+                            : static_cast<std::int32_t>(std::lround(row[before] * (1 - share) + row[after] * share));
+    }
+}
+
+/// A signal that is `skew` samples late moves forward; its end is missing.
+void remove_skew(std::vector<std::int32_t>& row, std::int64_t skew, std::int32_t missing) {
+    const auto late = static_cast<std::size_t>(std::min<std::int64_t>(skew, static_cast<std::int64_t>(row.size())));
+    row.erase(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(late));
+    row.insert(row.end(), late, missing);
+}
+
+/// Brings all signals to one rate and in time with each other.
+void align_signals(WfdbRecord& record, RawSignals& raw) {
+    const auto& signals = record.header.signals;
+    const std::int64_t per_frame = common_rate(record.header);
+    record.sampling_hz = record.header.sampling_hz * static_cast<double>(per_frame);
+    record.samples = raw.frames * per_frame;
+    const auto samples = static_cast<std::size_t>(record.samples);
+    record.digital = std::move(raw.plain);
+    record.digital.resize(signals.size() * samples);
+    for (std::size_t i = 0; i < signals.size(); ++i) {
+        auto& row = raw.rows[i];
+        if (row.empty()) continue;
+        const std::span<std::int32_t> out(record.digital.data() + i * samples, samples);
+        if (signals[i].skew > 0) {
+            record.repairs.push_back(fmt::format("lead {} is {} frames late: moved", signals[i].lead, signals[i].skew));
+            const std::int64_t skew = std::min(signals[i].skew, raw.frames) * signals[i].samples_per_frame;
+            remove_skew(row, skew, missing_value(signals[i]));
+            record.summaries[i].missing_samples += skew;
+        }
+        if (signals[i].samples_per_frame == per_frame) {
+            std::copy(row.begin(), row.end(), out.begin());
+            continue;
+        }
+        record.repairs.push_back(fmt::format(
+            "lead {} has {} Hz: interpolated to {} Hz", signals[i].lead,
+            record.header.sampling_hz * static_cast<double>(signals[i].samples_per_frame), record.sampling_hz));
+        interpolate_rate(row, missing_value(signals[i]), out);
+    }
+}
+
+/// Replaces the missing samples of out, which begins at sample `first`; false if the lead has no other sample.
+bool interpolate(std::span<const std::int32_t> digital, std::int32_t missing, std::size_t first, std::span<double> out,
+                 double step, double baseline) {
     const auto value_at = [&](std::size_t t) { return (digital[t] - baseline) * step; };
     std::optional<std::size_t> before;
-    for (std::size_t t = 0; t < out.size(); ++t) {
-        if (digital[t] != kMissingSample) {
+    for (std::size_t t = first; t-- > 0 && !before;)
+        if (digital[t] != missing) before = t;
+    for (std::size_t t = first; t < first + out.size(); ++t) {
+        if (digital[t] != missing) {
             before = t;
             continue;
         }
         std::size_t after = t;
-        while (after < digital.size() && digital[after] == kMissingSample) ++after;
+        while (after < digital.size() && digital[after] == missing) ++after;
         if (!before && after == digital.size()) return false;
-        for (; t < std::min(after, out.size()); ++t) {
+        for (; t < std::min(after, first + out.size()); ++t) {
+            double& value = out[t - first];
             if (!before)
-                out[t] = value_at(after);
+                value = value_at(after);
             else if (after == digital.size())
-                out[t] = value_at(*before);
+                value = value_at(*before);
             else
-                out[t] = value_at(*before) + (value_at(after) - value_at(*before)) * static_cast<double>(t - *before) /
-                                                 static_cast<double>(after - *before);
+                value = value_at(*before) + (value_at(after) - value_at(*before)) * static_cast<double>(t - *before) /
+                                                static_cast<double>(after - *before);
         }
         --t;
     }
@@ -226,6 +159,10 @@ bool interpolate(std::span<const std::int32_t> digital, std::span<double> out, d
 }
 
 }  // namespace
+
+std::int32_t missing_value(const WfdbSignal& signal) {
+    return missing_sample(signal.format);
+}
 
 std::vector<std::filesystem::path> signal_files(const WfdbHeader& header, const std::filesystem::path& folder) {
     std::vector<std::filesystem::path> files;
@@ -238,19 +175,22 @@ WfdbRecord read_wfdb_record(const std::filesystem::path& header_path) {
     record.header_path = header_path;
     const std::string header_name = header_path.string();
     const FileBytes text(header_path, "it is the record's header");
+    if (text.all().size() > kMostHeaderBytes)
+        throw InputError(fmt::format("{}: found {} bytes, expected at most {}: this is no WFDB header", header_name,
+                                     text.all().size(), kMostHeaderBytes));
     record.header =
         parse_wfdb_header({reinterpret_cast<const char*>(text.all().data()), text.all().size()}, header_name);
-    const auto groups = groups_of(record.header);
-    for (const auto& group : groups) {
-        check_format(record.header, group, header_name);
-        const auto path = header_path.parent_path() / group.file;
-        const FileBytes file(path, fmt::format("the header {} names it", header_name));
-        decode_group(record, group, file.all(), path.string());
-    }
-    for (std::size_t i = 0; i < record.header.signals.size(); ++i) {
+    record.repairs = record.header.repairs;
+    check_names(record.header, header_name);
+    RawSignals raw = read_signals(record.header, header_path);
+    const auto frames = static_cast<std::size_t>(raw.frames);
+    for (std::size_t i = 0; i < raw.rows.size(); ++i) {
         const auto path = header_path.parent_path() / record.header.signals[i].file;
-        record.summaries.push_back(check_lead(record, i, path.string()));
+        const auto samples = raw.rows[i].empty() ? std::span<const std::int32_t>(raw.plain).subspan(i * frames, frames)
+                                                 : std::span<const std::int32_t>(raw.rows[i]);
+        record.summaries.push_back(check_lead(record.header, i, samples, path.string()));
     }
+    align_signals(record, raw);
     return record;
 }
 
@@ -265,14 +205,17 @@ double microvolt_per_step(const WfdbSignal& signal) {
     }
 }
 
-std::int64_t lead_in_microvolt(const WfdbRecord& record, std::int64_t lead, std::span<double> out) {
+std::int64_t lead_in_microvolt(const WfdbRecord& record, std::int64_t lead, std::span<double> out, std::int64_t first) {
     const auto& signal = record.header.signals.at(static_cast<std::size_t>(lead));
-    const auto digital = record.lead(lead);
+    const auto begin = static_cast<std::size_t>(first);
+    const auto digital = record.lead(lead).subspan(begin, out.size());
     const double step = microvolt_per_step(signal);
     for (std::size_t t = 0; t < out.size(); ++t) out[t] = (digital[t] - signal.baseline) * step;
     if (record.summaries[static_cast<std::size_t>(lead)].missing_samples == 0) return 0;
-    if (!interpolate(digital, out, step, signal.baseline)) std::fill(out.begin(), out.end(), 0.0);
-    return std::count(digital.begin(), digital.begin() + static_cast<std::ptrdiff_t>(out.size()), kMissingSample);
+    const std::int32_t missing = missing_value(signal);
+    if (!interpolate(record.lead(lead), missing, begin, out, step, signal.baseline))
+        std::fill(out.begin(), out.end(), 0.0);
+    return std::count(digital.begin(), digital.end(), missing);
 }
 
 }  // namespace leadsweep

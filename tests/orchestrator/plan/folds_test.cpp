@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iostream>
 #include <map>
 #include <random>
 #include <set>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "shared/core/digest.hpp"
 #include "shared/core/files.hpp"
 #include "tests/orchestrator/plan/plan_support.hpp"
 #include "tests/support/catch.hpp"
@@ -65,6 +68,43 @@ FoldsSpec folds_spec(std::int64_t k, const std::string& assign = "stratified", s
     return spec;
 }
 
+DataSpec leads_of(std::vector<std::string> leads) {
+    DataSpec data;
+    data.leads = std::move(leads);
+    return data;
+}
+
+/// The table of tests/reference/folds/make_references.py, published_table(): [rows, 30].
+std::vector<std::uint8_t> published_table(std::uint64_t rows) {
+    constexpr std::array<std::uint64_t, 30> kPublished = {1481, 1907, 5255, 8374, 1281,  2076, 11716, 392,  659,  1599,
+                                                          3534, 3041, 638,  7631, 18918, 295,  28971, 9657, 1279, 3790,
+                                                          2186, 1280, 3051, 3989, 224,   522,  1768,  1857, 1779, 213};
+    constexpr std::uint64_t kRecords = 88253;
+    std::vector<std::uint8_t> labels(rows * 30, 0);
+    std::uint64_t state = 12345;
+    for (std::size_t c = 0; c < 30; ++c)
+        for (std::uint64_t i = 0; i < (kPublished[c] * rows + kRecords - 1) / kRecords; ++i) {
+            state = (1103515245 * state + 12345) % (std::uint64_t{1} << 31U);
+            std::uint64_t row = state % rows;
+            while (labels[row * 30 + c] != 0) row = (row + 1) % rows;
+            labels[row * 30 + c] = 1;
+        }
+    return labels;
+}
+
+/// A catalogue of these labels: every record a group of its own, those without a label with an unscored code.
+Catalogue catalogue_of(const std::vector<std::uint8_t>& labels) {
+    Catalogue catalogue;
+    for (std::size_t n = 0; n < labels.size() / 30; ++n) {
+        std::vector<std::string> codes;
+        for (std::size_t c = 0; c < 30; ++c)
+            if (labels[n * 30 + c] != 0) codes.push_back(classes().classes[c].code);
+        if (codes.empty()) codes.emplace_back("164865005");
+        catalogue.records.push_back(made_record(fmt::format("r{:06}", n), codes));
+    }
+    return catalogue;
+}
+
 JobSpec job_of(std::int64_t fold, const FoldsSpec& folds) {
     JobSpec spec;
     spec.fold = fold;
@@ -82,6 +122,30 @@ TEST_CASE("study folds are scikit-learn's, record by record", "[folds]") {
         INFO(c.at("name").get<std::string>());
         CHECK(study_folds(c.at("combinations").get<std::vector<std::string>>(), c.at("k"), c.at("seed")) ==
               c.at("folds").get<std::vector<int>>());
+    }
+}
+
+TEST_CASE(
+    "study folds of tables with the published counts are scikit-learn's; stratified ones beat random and their peer",
+    "[folds][reference]") {
+    const auto reference = nlohmann::json::parse(
+        read_file(std::string(LEADSWEEP_SOURCE_DIR) + "/tests/reference/folds/published_counts.json"));
+    for (const auto& c : reference) {
+        const auto rows = c.at("rows").get<std::uint64_t>();
+        CAPTURE(rows);
+        const Catalogue catalogue = catalogue_of(published_table(rows));
+        const FoldAssignment study = assign_folds(catalogue, classes(), folds_spec(10, "study"));
+        const std::vector<std::int8_t> bytes(study.folds.begin(), study.folds.end());
+        CHECK(sha256(std::as_bytes(std::span(bytes))) == c.at("folds_sha256").get<std::string>());
+        const auto first = c.at("first_folds").get<std::vector<int>>();
+        CHECK(std::equal(first.begin(), first.end(), study.folds.begin()));
+        const FoldReport report = assign_folds(catalogue, classes(), folds_spec(10)).report;
+        std::cout << rows << " records: worst class deviation " << report.deviation.share << " ("
+                  << report.deviation.class_abbreviation << "), at random " << report.random_deviation.share
+                  << ", iterative-stratification " << c.at("peer_worst_deviation").get<double>() << ", study "
+                  << study.report.deviation.share << "\n";
+        CHECK(report.deviation.share < report.random_deviation.share);
+        CHECK(report.deviation.share <= c.at("peer_worst_deviation").get<double>() + 1e-12);
     }
 }
 
@@ -185,7 +249,7 @@ TEST_CASE("Records that cannot take part are in no fold and counted by reason", 
     catalogue.records[3].leads = {"MDC_ECG_LEAD_I", "v1"};
     catalogue.records[4].patient.clear();
     catalogue.records[5].labels = {"55827005"};  // a diagnosis that is no class: a negative of all
-    const FoldAssignment made = assign_folds(catalogue, classes(), folds_spec(3), {"I", "V1"});
+    const FoldAssignment made = assign_folds(catalogue, classes(), folds_spec(3), leads_of({"I", "V1"}));
     CHECK(made.folds[0] == -1);
     CHECK(made.folds[1] == -1);
     CHECK(made.folds[2] == -1);
@@ -221,7 +285,7 @@ TEST_CASE("Fold i is tested, fold i + 1 validates, the rest trains", "[folds]") 
         CHECK(lists.train.size() + lists.validation.size() + lists.test.size() == catalogue.records.size());
         CHECK_FALSE(lists.is_leaky);
         CHECK(lists.labels == label_matrix(catalogue, classes()));
-        CHECK((lists.data_digest == "d" && lists.fold == fold && lists.label_set == "challenge2021"));
+        CHECK((lists.data_digest == "d" && lists.fold == fold && lists.label_set.name == "challenge2021"));
     }
 }
 
@@ -249,4 +313,74 @@ TEST_CASE("study splits patients, and the report says how many", "[folds]") {
     const FoldReport report = assign_folds(catalogue, classes(), folds_spec(5, "study")).report;
     CHECK(report.split_groups > 10);
     CHECK(report.groups == 100);
+}
+
+TEST_CASE("source_out holds one database out at a time, and keeps its patients out of the others", "[folds]") {
+    Catalogue catalogue;
+    for (int n = 0; n < 30; ++n) {
+        catalogue.records.push_back(
+            made_record(fmt::format("r{:02}", n), {"426783006"}, n == 0 || n == 1 ? "shared" : fmt::format("p{}", n)));
+        catalogue.records.back().source = n % 3 == 0 ? "cpsc" : n % 3 == 1 ? "georgia" : "ptb-xl";
+    }
+    const auto spec = folds_spec(3, "source_out");
+    const FoldAssignment made = assign_folds(catalogue, classes(), spec);
+    CHECK(made.report.fold_names == std::vector<std::string>{"cpsc", "georgia", "ptb-xl"});
+    CHECK(made.report.split_groups == 1);
+    const FoldLists lists = make_fold_lists(catalogue, classes(), made.folds, job_of(2, spec), "d");
+    CHECK(lists.test.size() == 10);
+    CHECK(lists.validation.size() == 10);  // cpsc, with one half of the shared patient
+    CHECK(lists.train.size() == 9);        // georgia without the other half
+    CHECK(std::count(lists.train.begin(), lists.train.end(), 1) == 0);
+    CHECK_THROWS_AS(assign_folds(catalogue, classes(), folds_spec(4, "source_out")), InputError);
+}
+
+TEST_CASE("column takes the folds of a table, in the order of numbers", "[folds]") {
+    Catalogue catalogue;
+    for (int n = 0; n < 24; ++n) {
+        catalogue.records.push_back(made_record(fmt::format("r{:02}", n), {"426783006"}, fmt::format("p{}", n)));
+        catalogue.records.back().fold = n < 22 ? std::to_string(n % 11 + 1) : "";
+    }
+    const FoldAssignment made = assign_folds(catalogue, classes(), folds_spec(11, "column"));
+    CHECK(made.folds[0] == 0);
+    CHECK(made.folds[9] == 9);    // "10" after "9"
+    CHECK(made.folds[10] == 10);  // "11"
+    CHECK(made.folds[22] == -1);
+    CHECK(made.report.without_fold == 2);
+    CHECK(made.report.fold_names.back() == "11");
+}
+
+TEST_CASE("Records published below a rate, or too slow for the band-pass, are in no fold", "[folds]") {
+    Catalogue catalogue;
+    for (int n = 0; n < 10; ++n) {
+        catalogue.records.push_back(made_record(fmt::format("r{:02}", n), {"426783006"}));
+        catalogue.records.back().sampling_hz = n < 4 ? 100 : 500;
+    }
+    DataSpec data;
+    CHECK(assign_folds(catalogue, classes(), folds_spec(2), data).report.below_min_rate == 0);
+    data.min_native_hz = 500;
+    CHECK(assign_folds(catalogue, classes(), folds_spec(2), data).report.below_min_rate == 4);
+    data.min_native_hz = 0;
+    data.band_pass_hz = {0.5, 50};
+    CHECK(assign_folds(catalogue, classes(), folds_spec(2), data).report.below_min_rate == 4);
+}
+
+TEST_CASE("Records that lack limb leads take part where these are derived", "[folds]") {
+    Catalogue catalogue;
+    for (int n = 0; n < 6; ++n) {
+        catalogue.records.push_back(made_record(fmt::format("r{:02}", n), {"426783006"}));
+        if (n < 3) catalogue.records.back().leads = {"I", "II", "V1"};
+    }
+    DataSpec data = leads_of({"aVR", "V1"});
+    CHECK(assign_folds(catalogue, classes(), folds_spec(3), data).report.without_lead == 3);
+    data.derive_leads = "limb";
+    CHECK(assign_folds(catalogue, classes(), folds_spec(3), data).report.without_lead == 0);
+}
+
+TEST_CASE("A class of several codes is positive with each of them", "[folds]") {
+    Catalogue catalogue;
+    catalogue.records = {made_record("a", {"59118001"}), made_record("b", {"713427006"}), made_record("c", {"1"})};
+    const LabelSet& groups = label_set("challenge2021_groups");
+    const auto labels = label_matrix(catalogue, groups);
+    const std::size_t rbbb = *groups.find("59118001");
+    CHECK((labels[rbbb] == 1 && labels[26 + rbbb] == 1 && labels[52 + rbbb] == 0));
 }

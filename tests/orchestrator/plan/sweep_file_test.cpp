@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include <fmt/format.h>
+
 #include "shared/core/files.hpp"
 #include "shared/job/key.hpp"
 #include "shared/job/schema.hpp"
@@ -173,7 +175,7 @@ TEST_CASE("Every kind of mistake is told with its place", "[sweep_file]") {
         {"", "s.yaml: expected a sweep with the sections name, data, folds, base, axes, zip, exclude, include, when"},
         {"- 1\n",
          "s.yaml: expected a sweep with the sections name, data, folds, base, axes, zip, exclude, include, when"},
-        {"name: a\n---\nname: b\n", "s.yaml: expected one document, found several: remove the '---' lines"},
+        {"name: a\n---\nname: b\n", "s.yaml: expected one document, found several: remove '---' lines and stray commas"},
     }));
     INFO(c.yaml);
     const auto problems = sweep_problems(c.yaml);
@@ -211,10 +213,37 @@ TEST_CASE("The example sweeps have the jobs their comments promise", "[sweep_fil
     CHECK(expand(load_sweep_file(folder + "demo.yaml")).jobs.size() == 12);
     CHECK(expand(load_sweep_file(folder + "real_small.yaml", {"data.records=."})).jobs.size() == 12);
     CHECK(expand(load_sweep_file(folder + "smoke.yaml")).jobs.size() == 2);
+    const std::vector<std::pair<std::string, std::size_t>> on_records = {
+        {"study_small", 60}, {"study", 120}, {"receptive_field", 90}, {"losses", 120},
+        {"sources", 16},     {"leads", 85},  {"layout", 40}};
+    for (const auto& [name, jobs] : on_records) {
+        INFO(name);
+        CHECK(expand(load_sweep_file(folder + name + ".yaml", {"data.records=."})).jobs.size() == jobs);
+    }
 }
 
 TEST_CASE("A sweep file that is no UTF-8 text is told with its place", "[sweep_file]") {
     CHECK_THROWS_WITH(parse_sweep("name: s\nbase: {loss: b\xea}\n", "s.yaml"),
                       ContainsText("s.yaml:2:15: this is no UTF-8"));
     CHECK_NOTHROW(parse_sweep("name: fünf\nbase: {loss: bce}\n", "s.yaml"));
+}
+
+TEST_CASE("Aliases that repeat themselves without bound are refused at once", "[sweep_file]") {
+    std::string many;
+    for (int i = 0; i < 60; ++i) many += "*a, ";
+    const auto refused = ContainsText("aliases (*name) repeat themselves or each other without bound");
+    CHECK_THROWS_WITH(parse_sweep("name: s\naxes: {seed: &a [" + many + "1]}\n", "s.yaml"), refused);
+    std::string bomb = "name: s\na0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n";
+    for (int i = 1; i < 12; ++i) {
+        std::string list;
+        for (int k = 0; k < 10; ++k) list += fmt::format("{}*a{}", k ? ", " : "", i - 1);
+        bomb += fmt::format("a{}: &a{} [{}]\n", i, i, list);
+    }
+    CHECK_THROWS_WITH(parse_sweep(bomb, "s.yaml"), refused);
+    CHECK_NOTHROW(parse_sweep("name: s\naxes: {seed: &a [1, 2], folds.seed: *a}\nbase: {loss: bce}\n", "s.yaml"));
+}
+
+TEST_CASE("A stray comma is an error and not documents without end", "[sweep_file]") {
+    CHECK_THROWS_AS(parse_sweep(",", "s.yaml"), InputError);
+    CHECK_THROWS_AS(parse_sweep("name: s\n, x\n", "s.yaml"), InputError);
 }

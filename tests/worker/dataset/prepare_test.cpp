@@ -130,6 +130,72 @@ TEST_CASE("A lead that the record lacks is named with the record", "[prepare]") 
     CHECK(has_all(input_error_of([&] { Preparer preparer(spec); }), {"data.leads", "none"}));
 }
 
+TEST_CASE("Limb leads that a record lacks are derived from I and II on request", "[prepare]") {
+    auto made = make_record(2, 100);
+    made.sampling_hz = 100;
+    made.gain = "1/uV";
+    auto spec = small_spec();
+    spec.data.leads = {"aVF", "III", "I", "aVR", "aVL"};
+    CHECK(has_all(input_error_of([&] { prepared(made, spec); }), {"aVF", "missing"}));
+    spec.data.derive_leads = "limb";
+    const auto result = prepared(made, spec);
+    CHECK(result.notes.derived_leads == 4);
+    for (std::size_t t = 0; t < 100; ++t) {
+        const double one = made.digital[t];
+        const double two = made.digital[100 + t];
+        CHECK(result.values[t] == static_cast<float>(two - one / 2));
+        CHECK(result.values[100 + t] == static_cast<float>(two - one));
+        CHECK(result.values[200 + t] == static_cast<float>(one));
+        CHECK(result.values[300 + t] == static_cast<float>(-(one + two) / 2));
+        CHECK(result.values[400 + t] == static_cast<float>(one - two / 2));
+    }
+    spec.data.leads = {"V1"};
+    CHECK(has_all(input_error_of([&] { prepared(made, spec); }), {"V1", "missing"}));
+}
+
+TEST_CASE("Masked samples are 0 in what the network sees, whatever the normalising", "[prepare]") {
+    auto made = small_record(120);
+    for (std::size_t t = 40; t < 60; ++t) made.digital[240 + t] = -32768;  // lead I
+    auto spec = small_spec();
+    spec.data.missing = "mask";
+    for (const std::string normalize : {"none", "zscore"}) {
+        spec.data.normalize = normalize;
+        spec.sampling_hz = 100;
+        const auto same_rate = prepared(made, spec);
+        CHECK(same_rate.notes.missing_samples == 20);
+        for (std::size_t t = 0; t < 100; ++t) CHECK((same_rate.values[t] == 0.0F) == (t >= 40 && t < 60));
+        spec.sampling_hz = 50;
+        const auto half_rate = prepared(made, spec);
+        for (std::size_t t = 0; t < 50; ++t) CHECK((half_rate.values[t] == 0.0F) == (t >= 20 && t <= 30));
+        for (std::size_t t = 50; t < 100; ++t) CHECK(half_rate.values[t] != 0.0F);
+    }
+}
+
+TEST_CASE("The band-pass works on the record's samples, before what is missing at the end is filled", "[prepare]") {
+    const auto made = small_record(80);
+    auto spec = small_spec();
+    spec.data.band_pass_hz = {1, 30};
+    std::vector<double> expected(made.digital.begin() + 160, made.digital.begin() + 240);
+    BandPass(1, 30, 100).apply(expected);
+    const auto result = prepared(made, spec);
+    for (std::size_t t = 0; t < 80; ++t) CHECK(result.values[t] == static_cast<float>(expected[t]));
+    for (std::size_t t = 80; t < 100; ++t) CHECK(result.values[t] == 0.0F);
+    spec.data.band_pass_hz = {1, 50};
+    CHECK(has_all(input_error_of([&] { prepared(made, spec); }), {"A0001.hea", "50 Hz", "100 Hz", "twice"}));
+}
+
+TEST_CASE("The mistaken reshape gives channel l every L-th value of all leads", "[prepare]") {
+    const auto made = small_record(100);
+    auto spec = small_spec();
+    const auto right = prepared(made, spec);
+    spec.data.layout = "reshape";
+    const auto mistaken = prepared(made, spec);
+    for (std::size_t t = 0; t < 100; ++t) {
+        CHECK(mistaken.values[t] == right.values[2 * t]);
+        CHECK(mistaken.values[100 + t] == right.values[2 * t + 1]);
+    }
+}
+
 TEST_CASE("Records prepared together are bit for bit those prepared alone", "[prepare]") {
     const ScratchFolder folder;
     auto spec = small_spec();

@@ -38,8 +38,8 @@ TEST_CASE("The survey tells what the catalogue keeps, sorted by path", "[survey]
     CHECK(record.samples == 50);
     CHECK(record.missing_samples == 1);
     CHECK(record.constant_leads == 1);
-    CHECK(record.repairs == std::vector<std::string>{"1 missing samples: interpolated", "constant leads: II",
-                                                     "unit NU: read as mV", "no gain: 200 per mV assumed"});
+    CHECK(record.repairs == std::vector<std::string>{"1 missing samples", "constant leads: II", "unit NU: read as mV",
+                                                     "no gain: 200 per mV assumed"});
     REQUIRE(record.files.size() == 2);
     CHECK(record.files[1].path == "georgia/deep/b.mat");
     CHECK(record.files[1].size_bytes == 24 + 3 * 50 * 2);

@@ -82,11 +82,48 @@ TEST_CASE("Gains are read in every form", "[wfdb]") {
     CHECK(signal_of("r.dat 16 200 12 1024 0 0 0 MLII  lead two ").lead == "MLII  lead two");
 }
 
-TEST_CASE("Diagnosis codes are kept once, words give no label", "[wfdb]") {
+TEST_CASE("Diagnosis codes are kept once, words of the first headers are mapped, others give no label", "[wfdb]") {
     const auto header = parse_wfdb_header(
-        "r 1 500 10\nr.dat 16\n#Dx: 164889003,,59118001, 164889003 ,\n# Dx: RBBB,NORM,RBBB\n# Labels: NORM\n", "r.hea");
-    CHECK(header.labels == std::vector<std::string>{"164889003", "59118001"});
-    CHECK(header.unmapped_labels == std::vector<std::string>{"RBBB", "NORM"});
+        "r 1 500 10\nr.dat 16\n#Dx: 164889003,,59118001, 164889003 ,\n# Dx: RBBB,NORM,PVC,NORM\n# Labels: NORM\n",
+        "r.hea");
+    CHECK(header.labels == std::vector<std::string>{"164889003", "59118001", "164884008"});
+    CHECK(header.unmapped_labels == std::vector<std::string>{"NORM"});
+}
+
+TEST_CASE("Age and sex are read in every spelling, and what is none is missing", "[wfdb]") {
+    const auto with = [](const std::string& comments) {
+        return parse_wfdb_header("r 1 500 10\nr.dat 16\n" + comments, "r.hea");
+    };
+    CHECK(with("#Age: 74\n#Sex: Male\n").age_years == 74.0);
+    CHECK(with("# Age: 60.\n").age_years == 60.0);
+    CHECK(with("# age: 90+\n").age_years == 90.0);
+    for (const char* age : {"NaN", "-1", "999", "Unknown", ""})
+        CHECK_FALSE(with(fmt::format("#Age: {}\n", age)).age_years);
+    CHECK(with("#Sex: Male\n").sex == "male");
+    CHECK(with("# Sex: F\n").sex == "female");
+    CHECK(with("# Sex: NaN\n").sex.empty());
+}
+
+TEST_CASE("A first signal line that was merged into the record line is split off", "[wfdb]") {
+    for (const char* line : {"JS01052 2 500 10JS01052.mat 16+24 1000/mV 16 0 1 2 0 I",
+                             "JS01052 2 500 10 JS01052.mat 16+24 1000/mV 16 0 1 2 0 I"}) {
+        CAPTURE(line);
+        const auto header =
+            parse_wfdb_header(fmt::format("{}\nJS01052.mat 16+24 1000/mV 16 0 1 2 0 II\n", line), "JS01052.hea");
+        CHECK(header.samples == 10);
+        REQUIRE(header.signals.size() == 2);
+        CHECK(header.signals[0].file == "JS01052.mat");
+        CHECK(header.signals[0].lead == "I");
+        CHECK(header.repairs == std::vector<std::string>{"record line and first signal line were one: split"});
+    }
+}
+
+TEST_CASE("Samples per frame, skew and offset are read together", "[wfdb]") {
+    const auto signal = signal_of("r.dat 212x2:3+24 200(-5)/mV");
+    CHECK(signal.format == 212);
+    CHECK(signal.samples_per_frame == 2);
+    CHECK(signal.skew == 3);
+    CHECK(signal.byte_offset == 24);
 }
 
 TEST_CASE("An unknown patient is no patient, and bytes that are no UTF-8 are taken for Latin-1", "[wfdb]") {
@@ -105,10 +142,14 @@ TEST_CASE("What is no header is refused with line, field, found and expected", "
     CHECK(has_all(problem_of("r 1 500 10\nr.dat 16\nr.dat 16\n"), {"found 2 signal lines", "expected 1"}));
     CHECK(has_all(problem_of("r 1 500 10\nr.dat\n"), {"r.hea:2", "signal line"}));
     CHECK(has_all(problem_of("r 1 500 10\nr.dat 16*3\n"), {"r.hea:2", "format", "'16*3'"}));
-    CHECK(has_all(problem_of("r 1 500 10\nr.dat 16:4\n"), {"r.hea:2", "format", "'16:4'"}));
+    CHECK(has_all(problem_of("r 1 500 10\nr.dat 16:-4\n"), {"r.hea:2", "format", "'16:-4'"}));
+    CHECK(has_all(problem_of("r 1 500 10\nr.dat 16x0\n"), {"r.hea:2", "samples per frame", "'16x0'"}));
+    CHECK(has_all(problem_of("r -2 500 10\nr.dat 16\n"), {"r.hea:1", "found -2 signals"}));
+    CHECK(has_all(problem_of("r 1 500 -10\nr.dat 16\n"), {"r.hea:1", "found -10 samples"}));
+    CHECK(has_all(problem_of("r 1 500 10\nr.dat 16 1e-300/mV\n"), {"r.hea:2", "gain", "no recorder"}));
+    CHECK(has_all(problem_of("r 1 500 10\nr.dat 16 1000(1e300)/mV\n"), {"r.hea:2", "gain"}));
     CHECK(has_all(problem_of("r 1 500 10\nr.dat 16 big/mV\n"), {"r.hea:2", "gain", "'big/mV'"}));
     CHECK(has_all(problem_of("r 1 500 10\nr.dat 16 nan/mV\n"), {"r.hea:2", "gain", "'nan/mV'"}));
     CHECK(has_all(problem_of("r 1 500 10\nr.dat 16 1000(0/mV\n"), {"r.hea:2", "baseline"}));
     CHECK(has_all(problem_of("r 1 500 10\nr.dat 16 1000/mV 16 0 28 x 0 I\n"), {"r.hea:2", "checksum", "'x'"}));
-    CHECK(has_all(problem_of("JS01052 1 500 5000 JS01052.mat 16+24 1000/mV 16 0 1 2 0 I\n"), {"found 0 signal lines"}));
 }

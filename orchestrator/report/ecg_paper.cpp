@@ -1,0 +1,128 @@
+#include "orchestrator/report/ecg_paper.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+#include <fmt/format.h>
+
+#include "shared/core/errors.hpp"
+
+namespace leadsweep {
+namespace {
+
+constexpr double kMmPerSecond = 25;
+constexpr double kMmPerMillivolt = 10;
+constexpr double kMargin = 5;       // mm around the paper
+constexpr double kHead = 15;        // mm above the first strip, for title and facts
+constexpr double kPulse = 15;       // mm before the trace, for name and calibration
+constexpr double kLeastPitch = 15;  // mm from strip to strip
+constexpr double kMostPitch = 40;
+
+std::string xml(std::string_view text) {
+    std::string escaped;
+    for (const char c : text) {
+        if (c == '&')
+            escaped += "&amp;";
+        else if (c == '<')
+            escaped += "&lt;";
+        else if (c == '>')
+            escaped += "&gt;";
+        else
+            escaped += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    }
+    return escaped;
+}
+
+double median_of(std::span<const float> values) {
+    std::vector<float> sorted(values.begin(), values.end());
+    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+    std::nth_element(sorted.begin(), middle, sorted.end());
+    return *middle;
+}
+
+/// A strip of one lead: its samples and the value on its zero line.
+struct Strip {
+    const DrawnLead* lead;
+    std::span<const float> samples;
+    double middle_uv;
+};
+
+/// Room between strips: what most samples need, in steps of 5 mm.
+double pitch_of(const std::vector<Strip>& strips) {
+    double widest_mm = 0;
+    for (const Strip& strip : strips) {
+        const auto [low, high] = std::minmax_element(strip.samples.begin(), strip.samples.end());
+        widest_mm = std::max(widest_mm, static_cast<double>(*high - *low) / 1000 * kMmPerMillivolt);
+    }
+    return std::clamp(std::ceil(widest_mm / 5) * 5, kLeastPitch, kMostPitch);
+}
+
+/// Lines of the paper in a rectangle: two paths, one for each strength.
+std::string grid(double width, double height) {
+    std::string thin;
+    std::string strong;
+    for (int x = 0; x <= static_cast<int>(width); ++x)
+        (x % 5 == 0 ? strong : thin) += fmt::format("M{} 0V{}", x, height);
+    for (int y = 0; y <= static_cast<int>(height); ++y)
+        (y % 5 == 0 ? strong : thin) += fmt::format("M0 {}H{}", y, width);
+    return fmt::format(
+        "<path d=\"{}\" stroke=\"#f6c9c9\" stroke-width=\"0.1\" fill=\"none\"/>\n"
+        "<path d=\"{}\" stroke=\"#e89a9a\" stroke-width=\"0.2\" fill=\"none\"/>\n",
+        thin, strong);
+}
+
+std::string trace(const Strip& strip, double sampling_hz, double zero_mm) {
+    std::string points;
+    for (std::size_t t = 0; t < strip.samples.size(); ++t)
+        points += fmt::format("{:.2f},{:.2f} ", kPulse + static_cast<double>(t) / sampling_hz * kMmPerSecond,
+                              zero_mm - (strip.samples[t] - strip.middle_uv) / 1000 * kMmPerMillivolt);
+    return fmt::format(
+        "<polyline points=\"{}\" fill=\"none\" stroke=\"#111\" stroke-width=\"0.25\" stroke-linejoin=\"round\"/>\n",
+        points);
+}
+
+std::string pulse_and_name(const Strip& strip, double zero_mm) {
+    return fmt::format(
+        "<path d=\"M5 {0}h2v-{1}h5v{1}h2\" fill=\"none\" stroke=\"#111\" stroke-width=\"0.25\"/>\n"
+        "<text x=\"{2}\" y=\"{3:.2f}\" font-size=\"3.5\" font-weight=\"bold\">{4}</text>\n",
+        zero_mm, kMmPerMillivolt, 4, zero_mm - 11, xml(strip.lead->name));
+}
+
+}  // namespace
+
+std::string draw_ecg_paper(const DrawnRecord& record, double from_s, double seconds) {
+    std::vector<Strip> strips;
+    const auto first = static_cast<std::size_t>(std::max(0.0, std::round(from_s * record.sampling_hz)));
+    for (const DrawnLead& lead : record.leads) {
+        if (first >= lead.amplitude_uv.size()) continue;
+        const auto count = std::min(static_cast<std::size_t>(std::round(seconds * record.sampling_hz)),
+                                    lead.amplitude_uv.size() - first);
+        const auto samples = std::span<const float>(lead.amplitude_uv).subspan(first, count);
+        if (!samples.empty()) strips.push_back({&lead, samples, median_of(samples)});
+    }
+    if (strips.empty())
+        throw InputError(fmt::format("{}: nothing lies between {} s and {} s", record.title, from_s, from_s + seconds));
+    const double pitch = pitch_of(strips);
+    const double length_mm = static_cast<double>(strips[0].samples.size()) / record.sampling_hz * kMmPerSecond;
+    const double width = std::ceil((kPulse + length_mm + 5) / 5) * 5;
+    const double height = std::ceil((static_cast<double>(strips.size()) * pitch + 10) / 5) * 5;
+    std::string svg = fmt::format(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}mm\" height=\"{1}mm\" viewBox=\"0 0 {0} {1}\" "
+        "font-family=\"sans-serif\">\n<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n",
+        width + 2 * kMargin, height + kHead + 2 * kMargin);
+    svg += fmt::format(
+        "<text x=\"{0}\" y=\"9\" font-size=\"5\" font-weight=\"bold\">{1}</text>\n"
+        "<text x=\"{0}\" y=\"15\" font-size=\"3.5\">{2}; from {3:g} s; 25 mm/s, 10 mm/{4}</text>\n",
+        kMargin, xml(record.title), xml(record.facts), static_cast<double>(first) / record.sampling_hz,
+        record.is_unitless ? "unit of the file (no mV)" : "mV");
+    svg += fmt::format("<g transform=\"translate({} {})\">\n", kMargin, kMargin + kHead);
+    svg += grid(width, height);
+    for (std::size_t i = 0; i < strips.size(); ++i) {
+        const double zero_mm = std::round(5 + (static_cast<double>(i) + 0.6) * pitch);
+        svg += pulse_and_name(strips[i], zero_mm) + trace(strips[i], record.sampling_hz, zero_mm);
+    }
+    return svg + "</g>\n</svg>\n";
+}
+
+}  // namespace leadsweep

@@ -4,7 +4,10 @@
 #include "orchestrator/commands/command.hpp"
 #include "orchestrator/commands/report_options.hpp"
 #include "orchestrator/report/map.hpp"
+#include "orchestrator/report/map_difference_table.hpp"
+#include "orchestrator/report/part_map.hpp"
 #include "shared/core/errors.hpp"
+#include "shared/core/files.hpp"
 #include "shared/core/text.hpp"
 
 namespace leadsweep {
@@ -12,22 +15,48 @@ namespace leadsweep {
 void add_map_command(CLI::App& app, int& exit_code) {
     struct Options {
         std::string classes;
+        std::string svg;
+        bool wants_parts = false;
+        std::vector<std::string> against;
         MapRequest request;
         ReportOptions report;
     };
     auto options = std::make_shared<Options>();
     CLI::App* command = app.add_subcommand("map", "show which leads speak for which diagnosis");
     command->add_option("--class", options->classes, "codes or abbreviations, separated by commas [all]");
+    command->add_flag("--parts", options->wants_parts,
+                      "one class in detail: leads x segments of time");
+    command
+        ->add_option("--against", options->against, "the map with this key=value less the map without; may be repeated")
+        ->excludes("--parts");
+    command->add_option("--svg", options->svg, "also draw it into this file");
     add_report_options(*command, options->report);
-    command->footer("Example:\n  leadsweep map --where loss=bce --where sampling_hz=100");
+    command->footer(
+        "Examples:\n  leadsweep map --where loss=bce --where sampling_hz=100\n"
+        "  leadsweep map --where loss=bce --against loss=focal\n"
+        "  leadsweep map --class AF,LBBB --svg map.svg      # rsvg-convert map.svg -o map.png makes a PNG");
     command->callback([options, &exit_code] {
         MapRequest& request = options->request;
         if (!options->classes.empty()) request.classes = split(options->classes, ',');
         request.filter = filter_of(options->report);
         const TableFormat format = table_format_from(options->report.format);
         const ReadStore store = ReadStore::open(resolve_places(options->report.places).db);
-        fmt::print("{}", render(lead_map(store, request), format, wants_colour(STDOUT_FILENO)));
         exit_code = kExitDone;
+        if (!options->against.empty()) {
+            std::vector<std::pair<std::string, std::string>> against;
+            for (const auto& text : options->against) against.push_back(where_from(text));
+            fmt::print("{}", render(map_difference_table(store, request, against), format));
+            return;
+        }
+        if (options->wants_parts) {
+            const PartMap parts = part_map(store, request);
+            if (!options->svg.empty()) write_file_durably(options->svg, draw_parts(parts));
+            fmt::print("{}", render(as_table(parts), format));
+            return;
+        }
+        const LeadMap map = lead_map(store, request);
+        if (!options->svg.empty()) write_file_durably(options->svg, draw_map(map));
+        fmt::print("{}", render(map, format, wants_colour(STDOUT_FILENO)));
     });
 }
 

@@ -7,10 +7,13 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "orchestrator/report/map_pool.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/core/text.hpp"
 #include "shared/ecg/leads.hpp"
@@ -18,55 +21,17 @@
 namespace leadsweep {
 namespace {
 
-/// Sums over jobs, weighted by their explained records.
-struct Pooled {
-    std::int64_t n = 0;
-    double r2_sum = 0;
-    std::int64_t r2_n = 0;
-    std::array<double, kLeadCount> weighted_sum{};
-    std::array<std::int64_t, kLeadCount> lead_n{};
-};
+constexpr double kLevel = 0.05;
+constexpr const char* kChanceMark = "°";
 
-std::map<std::string, Pooled> pool(const ReadStore& store, const Selection& selection, bool& has_other_leads) {
-    std::map<std::string, Pooled> classes;
-    for (const SelectedJob& job : selection.jobs) {
-        if (job.attempt_id == 0) continue;
-        std::map<std::string, std::int64_t> n_of_class;
-        const SqlResult rows = store.ask(
-            "SELECT class_code, lead, sum(importance), max(n), avg(r2) FROM lead_importance "
-            "WHERE attempt_id = ? AND n > 0 GROUP BY class_code, lead",
-            {job.attempt_id});
-        for (const auto& row : rows.rows) {
-            const auto lead = find_lead(as_text(row[1]));
-            const auto importance = as_number(row[2]);
-            const std::int64_t n = as_integer(row[3]).value_or(0);
-            if (!lead) {
-                has_other_leads = true;
-                continue;
-            }
-            Pooled& pooled = classes[as_text(row[0])];
-            std::int64_t& job_n = n_of_class[as_text(row[0])];
-            pooled.n += std::max<std::int64_t>(n - job_n, 0);
-            job_n = std::max(job_n, n);
-            if (importance) {
-                pooled.weighted_sum[*lead] += static_cast<double>(n) * *importance;
-                pooled.lead_n[*lead] += n;
-            }
-            if (const auto r2 = as_number(row[4])) {
-                pooled.r2_sum += static_cast<double>(n) * *r2;
-                pooled.r2_n += n;
-            }
-        }
-    }
-    return classes;
-}
-
-MapClass finish(const std::string& code, const std::string& abbreviation, const Pooled& pooled) {
+MapClass finish(const std::string& code, const std::string& abbreviation, const Pooled& pooled,
+                const std::vector<std::string>& leads) {
     MapClass one{code, abbreviation, pooled.n, std::nullopt, std::nullopt, {}};
-    if (pooled.r2_n > 0) one.r2 = pooled.r2_sum / static_cast<double>(pooled.r2_n);
-    for (std::size_t lead = 0; lead < kLeadCount; ++lead) {
+    if (pooled.r2_n > 0) one.r2 = pooled.r2_sum.value() / static_cast<double>(pooled.r2_n);
+    for (std::size_t lead = 0; lead < leads.size(); ++lead) {
         std::optional<double> value;
-        if (pooled.lead_n[lead] > 0) value = pooled.weighted_sum[lead] / static_cast<double>(pooled.lead_n[lead]);
+        if (const auto sum = pooled.weighted_sum.find(leads[lead]); sum != pooled.weighted_sum.end())
+            value = sum->second.value() / static_cast<double>(pooled.lead_n.at(leads[lead]));
         if (value && (!one.top_lead || *value > *one.importance[*one.top_lead])) one.top_lead = lead;
         one.importance.push_back(value);
     }
@@ -91,6 +56,51 @@ void require_known(const MapRequest& request, const LeadMap& all) {
     }
 }
 
+/// Classes that were tested, but had no positive to explain in any fold.
+void add_empty_classes(const ReadStore& store, const Selection& selection, const MapRequest& request, LeadMap& map) {
+    std::map<std::string, std::pair<std::string, std::int64_t>> positives;
+    for (const SelectedJob& job : selection.jobs) {
+        if (job.attempt_id == 0) continue;
+        const SqlResult rows = store.ask(
+            "SELECT m.class_code, c.abbreviation, m.n_positive FROM metrics AS m JOIN classes AS c ON c.code = "
+            "m.class_code WHERE m.attempt_id = ? AND m.split = 'test' AND m.name = 'auroc' AND m.class_code <> ''",
+            {job.attempt_id});
+        for (const auto& row : rows.rows) {
+            auto& known = positives[as_text(row[0])];
+            known.first = as_text(row[1]);
+            known.second += as_integer(row[2]).value_or(0);
+        }
+    }
+    std::vector<std::string> empty;
+    for (const auto& [code, known] : positives)
+        if (known.second == 0) empty.push_back(known.first);
+    if (!empty.empty() && request.classes.empty())
+        map.notes.push_back(
+            fmt::format("No map, for want of positives in the tested folds: {}.", fmt::join(empty, ", ")));
+}
+
+/// What the test against chance says, in notes and, where a map fails it, in the title.
+void add_belief(LeadMap& map) {
+    std::int64_t tested = 0;
+    std::int64_t failed = 0;
+    for (const MapClass& one : map.classes) {
+        if (one.belief.p_adjusted) ++tested;
+        if (is_chance(one)) ++failed;
+    }
+    if (tested == 0) {
+        map.notes.push_back("Not tested against chance: that needs two explained folds and two classes.");
+        return;
+    }
+    if (failed == tested)
+        map.caption = "NO BETTER THAN CHANCE: " + map.caption;
+    else if (failed > 0)
+        map.caption += fmt::format("; {} of {} classes are no better than chance ({})", failed, tested, kChanceMark);
+    map.notes.push_back(fmt::format(
+        "stability: Spearman's correlation between folds, each map less the mean over classes; p: share of {} draws of "
+        "classes within folds that are as stable, adjusted by Holm over the classes. {}: p >= {}.",
+        kNullDraws, kChanceMark, kLevel));
+}
+
 void add_notes(const Selection& selection, LeadMap& map) {
     const auto finished = std::count_if(selection.jobs.begin(), selection.jobs.end(),
                                         [](const SelectedJob& job) { return job.attempt_id != 0; });
@@ -108,6 +118,12 @@ void add_notes(const Selection& selection, LeadMap& map) {
     map.notes.insert(map.notes.end(), selection.notes.begin(), selection.notes.end());
 }
 
+}  // namespace
+
+bool is_chance(const MapClass& one) {
+    return one.belief.p_adjusted && *one.belief.p_adjusted >= kLevel;
+}
+
 double largest_magnitude(const LeadMap& map) {
     double largest = 0;
     for (const MapClass& one : map.classes)
@@ -122,8 +138,22 @@ int decimals_for(double largest) {
     return largest >= 0.1 ? 3 : 4;
 }
 
+namespace {
+
+std::string label_of(const MapClass& one) {
+    return is_chance(one) ? one.abbreviation + " " + kChanceMark : one.abbreviation;
+}
+
 std::string shown_importance(const std::optional<double>& value, int decimals) {
     return value ? fmt::format("{:+.{}f}", *value, decimals) : "";
+}
+
+std::string shown(const std::optional<double>& value, int decimals) {
+    return value ? fmt::format("{:.{}f}", *value, decimals) : "-";
+}
+
+Cell figure_cell(const std::optional<double>& value, int decimals) {
+    return {value ? fmt::format("{:.{}f}", *value, decimals) : "", {value ? CellValue(*value) : CellValue()}};
 }
 
 /// Colours of the 256-colour palette from "against" (blue) over near white to "for" (orange); apart for every common
@@ -141,19 +171,19 @@ std::string render_coloured(const LeadMap& map) {
     const double largest = largest_magnitude(map);
     const int decimals = decimals_for(largest);
     std::size_t label_width = 5;
-    for (const MapClass& one : map.classes) label_width = std::max(label_width, shown_width(one.abbreviation));
+    for (const MapClass& one : map.classes) label_width = std::max(label_width, shown_width(label_of(one)) + 1);
     const int cell_width = 8;
     std::string out = map.caption + "\n\n" + std::string(label_width, ' ');
     for (const auto& lead : map.leads) out += fmt::format("{:>{}} ", lead, cell_width - 1);
-    out += fmt::format("{:>6}{:>7}  top\n", "n", "R2");
+    out += fmt::format("{:>6}{:>7}{:>11}{:>8}  top\n", "n", "R2", "stability", "p");
     for (const MapClass& one : map.classes) {
-        out += one.abbreviation + std::string(label_width - shown_width(one.abbreviation), ' ');
+        out += label_of(one) + std::string(label_width - shown_width(label_of(one)), ' ');
         for (const auto& value : one.importance) {
             const std::string text = fmt::format("{:>{}} ", shown_importance(value, decimals), cell_width - 1);
             out += value ? coloured(text, *value, largest) : text;
         }
-        out += fmt::format("{:>6}{:>7}  {}\n", one.n, one.r2 ? fmt::format("{:.2f}", *one.r2) : "-",
-                           one.top_lead ? map.leads[*one.top_lead] : "-");
+        out += fmt::format("{:>6}{:>7}{:>11}{:>8}  {}\n", one.n, shown(one.r2, 2), shown(one.belief.stability, 2),
+                           shown(one.belief.p_adjusted, 3), one.top_lead ? map.leads[*one.top_lead] : "-");
     }
     out += "\n" + std::string(label_width, ' ');
     for (std::size_t step = 0; step < kBackgrounds.size(); ++step) {
@@ -168,21 +198,36 @@ std::string render_coloured(const LeadMap& map) {
 
 }  // namespace
 
+namespace {
+
+/// explain.target, where all jobs have the same; earlier versions explained the logit.
+std::string target_of(const Selection& selection) {
+    std::set<std::string> targets;
+    for (const SelectedGroup& group : selection.groups) {
+        const auto found = group.settings.find("explain.target");
+        targets.insert(found == group.settings.end() ? "logit" : found->second);
+    }
+    return fmt::format("{}", fmt::join(targets, " and "));
+}
+
+}  // namespace
+
 LeadMap lead_map(const ReadStore& store, const MapRequest& request) {
     const Selection selection = select_jobs(store, request.filter);
-    bool has_other_leads = false;
-    const auto pooled = pool(store, selection, has_other_leads);
-    if (pooled.empty())
+    const MapPool pool = pool_jobs(store, selection);
+    if (pool.classes.empty())
         throw InputError(fmt::format("no finished job of sweep {} has an explanation; explain.method must not be none",
                                      selection.sweep));
     std::map<std::string, std::string> abbreviations;
     for (const auto& row : store.ask("SELECT code, abbreviation FROM classes").rows)
         abbreviations.emplace(as_text(row[0]), as_text(row[1]));
     LeadMap map;
-    map.leads = standard_lead_names();
-    for (const auto& [code, sums] : pooled) {
+    map.leads = pool.leads;
+    const auto beliefs = believe(pool.folds);
+    for (const auto& [code, sums] : pool.classes) {
         const auto known = abbreviations.find(code);
-        map.classes.push_back(finish(code, known == abbreviations.end() ? code : known->second, sums));
+        map.classes.push_back(finish(code, known == abbreviations.end() ? code : known->second, sums, map.leads));
+        if (const auto belief = beliefs.find(code); belief != beliefs.end()) map.classes.back().belief = belief->second;
     }
     require_known(request, map);
     std::erase_if(map.classes, [&](const MapClass& one) { return !is_wanted(request, one); });
@@ -190,10 +235,13 @@ LeadMap lead_map(const ReadStore& store, const MapRequest& request) {
                      [](const MapClass& a, const MapClass& b) { return a.n > b.n; });
     std::vector<std::string> conditions;
     for (const auto& [key, value] : request.filter.where) conditions.push_back(", " + key + "=" + value);
-    map.caption = fmt::format("Lead importance on the logit (signed, sum over segments, mean over records); sweep {}{}",
+    map.caption = fmt::format("{} importance on the {} (signed, sum over segments, mean over records); sweep {}{}",
+                              map.leads.size() == kLeadCount ? "Lead" : "Electrode", target_of(selection),
                               selection.sweep, fmt::join(conditions, ""));
+    add_belief(map);
+    add_empty_classes(store, selection, request, map);
     add_notes(selection, map);
-    if (has_other_leads) map.notes.push_back("Leads other than the standard twelve are left out.");
+    if (pool.has_other_leads) map.notes.push_back("Leads other than the standard twelve are left out.");
     return map;
 }
 
@@ -204,11 +252,13 @@ Table as_table(const LeadMap& map) {
     for (const auto& lead : map.leads) table.columns.push_back({lead, Alignment::kRight});
     table.columns.push_back({"n", Alignment::kRight});
     table.columns.push_back({"R2", Alignment::kRight});
-    table.columns.push_back({"top lead", Alignment::kLeft});
+    table.columns.push_back({map.leads.size() == kLeadCount ? "top lead" : "top electrode", Alignment::kLeft});
+    table.columns.push_back({"stability", Alignment::kRight});
+    table.columns.push_back({"p", Alignment::kRight});
     const int decimals = decimals_for(largest_magnitude(map));
     for (const MapClass& one : map.classes) {
         auto& row = table.rows.emplace_back();
-        row.push_back(cell_of(one.abbreviation));
+        row.push_back({label_of(one), {CellValue(one.abbreviation)}});
         row.push_back(cell_of(one.code));
         for (std::size_t lead = 0; lead < one.importance.size(); ++lead) {
             const auto& value = one.importance[lead];
@@ -216,8 +266,10 @@ Table as_table(const LeadMap& map) {
             row.back().values.push_back(value ? CellValue(*value) : CellValue());
         }
         row.push_back(cell_of(one.n));
-        row.push_back({one.r2 ? fmt::format("{:.2f}", *one.r2) : "", {one.r2 ? CellValue(*one.r2) : CellValue()}});
+        row.push_back(figure_cell(one.r2, 2));
         row.push_back(cell_of(one.top_lead ? CellValue(map.leads[*one.top_lead]) : CellValue()));
+        row.push_back(figure_cell(one.belief.stability, 2));
+        row.push_back(figure_cell(one.belief.p_adjusted, 3));
     }
     table.notes = map.notes;
     return table;

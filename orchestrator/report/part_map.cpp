@@ -1,0 +1,131 @@
+#include "orchestrator/report/part_map.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "shared/core/errors.hpp"
+#include "shared/core/exact_sum.hpp"
+#include "shared/ecg/leads.hpp"
+
+namespace leadsweep {
+namespace {
+
+/// Weighted by explained records, in exact sums.
+struct PooledPart {
+    ExactSum importance;
+    std::int64_t n = 0;
+};
+
+using Parts = std::map<std::pair<std::string, std::int64_t>, PooledPart>;
+
+/// The one setting of all jobs; `fallback` where a database of an earlier version has none. Throws where they differ.
+std::string common_setting(const Selection& selection, const std::string& key, const std::string& fallback) {
+    std::set<std::string> values;
+    for (const SelectedGroup& group : selection.groups) {
+        const auto found = group.settings.find(key);
+        values.insert(found == group.settings.end() ? fallback : found->second);
+    }
+    if (values.size() > 1)
+        throw InputError(
+            fmt::format("jobs of sweep {} differ in {}, so their parts are not the same: choose with --where {}={}",
+                        selection.sweep, key, key, *values.begin()));
+    return *values.begin();
+}
+
+std::vector<std::string> part_names(const Selection& selection) {
+    if (common_setting(selection, "explain.align", "window") == "beats") return {"P", "QRS", "ST-T", "rest"};
+    const double window_s = std::stod(common_setting(selection, "data.window_s", "10"));
+    const std::int64_t segments = std::stoll(common_setting(selection, "explain.segments", "10"));
+    std::vector<std::string> names;
+    for (std::int64_t s = 0; s < segments; ++s) {
+        const double each = window_s / static_cast<double>(segments);
+        names.push_back(
+            fmt::format("{:.3g}-{:.3g} s", each * static_cast<double>(s), each * static_cast<double>(s + 1)));
+    }
+    return names;
+}
+
+/// Adds one job's rows of the class; returns its explained records.
+std::int64_t add_job(const ReadStore& store, std::int64_t attempt, const std::string& code, Parts& parts) {
+    const SqlResult rows = store.ask(
+        "SELECT lead, segment, importance, n FROM lead_importance WHERE attempt_id = ? AND class_code "
+        "= ? "
+        "AND n > 0",
+        {attempt, code});
+    std::int64_t most = 0;
+    for (const auto& row : rows.rows) {
+        const std::int64_t n = as_integer(row[3]).value_or(0);
+        PooledPart& part = parts[{as_text(row[0]), as_integer(row[1]).value_or(0)}];
+        const auto importance = as_number(row[2]);
+        if (!importance) continue;
+        part.importance.add_product(static_cast<double>(n), *importance);
+        part.n += n;
+        most = std::max(most, n);
+    }
+    return most;
+}
+
+void fill(const Parts& parts, PartMap& map) {
+    for (const std::string& lead : map.leads) {
+        auto& importance = map.importance.emplace_back(map.parts.size());
+        for (std::size_t s = 0; s < map.parts.size(); ++s) {
+            const auto found = parts.find({lead, static_cast<std::int64_t>(s)});
+            if (found == parts.end() || found->second.n == 0) continue;
+            importance[s] = found->second.importance.value() / static_cast<double>(found->second.n);
+        }
+    }
+}
+
+}  // namespace
+
+PartMap part_map(const ReadStore& store, const MapRequest& request) {
+    if (request.classes.size() != 1) throw InputError("the parts of one class are shown: name it with --class");
+    const LeadMap whole = lead_map(store, request);
+    const MapClass& one = whole.classes.at(0);
+    const Selection selection = select_jobs(store, request.filter);
+    PartMap map;
+    map.caption = fmt::format("{}: {}", one.abbreviation, whole.caption);
+    if (const auto sum = map.caption.find("sum over segments, "); sum != std::string::npos)
+        map.caption.erase(sum, std::string("sum over segments, ").size());
+    map.leads = whole.leads;
+    map.parts = part_names(selection);
+    Parts parts;
+    for (const SelectedJob& job : selection.jobs)
+        if (job.attempt_id != 0) map.n += add_job(store, job.attempt_id, one.code, parts);
+    fill(parts, map);
+    map.r2 = one.r2;
+    map.notes = whole.notes;
+    return map;
+}
+
+Table as_table(const PartMap& map) {
+    double largest = 0;
+    for (const auto& row : map.importance)
+        for (const auto& value : row)
+            if (value) largest = std::max(largest, std::abs(*value));
+    const int decimals = decimals_for(largest);
+    Table table;
+    table.caption =
+        fmt::format("{}; n = {}{}", map.caption, map.n, map.r2 ? fmt::format(", R2 = {:.2f}", *map.r2) : "");
+    table.columns.push_back({map.leads.size() == kLeadCount ? "lead" : "electrode", Alignment::kLeft});
+    for (const std::string& part : map.parts) table.columns.push_back({part, Alignment::kRight});
+    for (std::size_t lead = 0; lead < map.leads.size(); ++lead) {
+        auto& row = table.rows.emplace_back();
+        row.push_back(cell_of(map.leads[lead]));
+        for (std::size_t s = 0; s < map.parts.size(); ++s) {
+            const auto& value = map.importance[lead][s];
+            Cell cell{value ? fmt::format("{:+.{}f}", *value, decimals) : "",
+                      {value ? CellValue(*value) : CellValue()}};
+            cell.is_best = value && *value > 0 && *value == largest;
+            row.push_back(std::move(cell));
+        }
+    }
+    table.notes = map.notes;
+    return table;
+}
+
+}  // namespace leadsweep

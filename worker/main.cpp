@@ -9,6 +9,7 @@
 #include "worker/dataset/record_export.hpp"
 #include "worker/dataset/survey.hpp"
 #include "worker/devices.hpp"
+#include "worker/predict_records.hpp"
 #include "worker/serve.hpp"
 
 namespace {
@@ -40,21 +41,20 @@ int main(int count, char** arguments) try {
     auto* worker = app.add_subcommand("serve", "take commands on descriptor 3, tell facts on descriptor 4");
     worker->add_option("--device", uuid, "id of the device, as `devices` lists it")->required();
     worker->add_option("--cores", cores, "cores of a CPU device, separated by commas");
-    auto* survey = app.add_subcommand("survey", "tell what is in the records that a request file names");
-    survey->add_option("REQUEST", request)->required();
-    survey->add_option("--out", out, "catalogue to write")->required();
-    auto* record = app.add_subcommand("record", "write the leads of one record, in uV, as safetensors");
-    record->add_option("HEADER", request)->required();
-    record->add_option("--out", out, "file to write")->required();
+    const auto add_question = [&](const char* name, const char* about, const char* asked) {
+        auto* question = app.add_subcommand(name, about);
+        for (const auto& [option, value] : {std::pair{asked, &request}, std::pair{"--out", &out}})
+            question->add_option(option, *value)->required();
+        return question;
+    };
+    add_question("survey", "tell what is in the records that a request file names", "REQUEST");
+    auto* prediction = add_question("predict", "apply trained models to the records of a request file", "REQUEST");
+    auto* record = add_question("record", "write the leads of one record, in uV, as safetensors", "HEADER");
     CLI11_PARSE(app, count, arguments);
-    if (*devices) return print_devices(threads);
-    if (*worker) return serve(uuid, cores);
+    if (*devices || *worker) return *devices ? print_devices(threads) : serve(uuid, cores);
     if (*record) return export_record(request, out);
-    return run_survey(request, out);
-} catch (const leadsweep::InputError& error) {
-    std::cerr << "leadsweep-worker: " << error.what() << std::endl;
-    return leadsweep::kExitBadInput;
+    return *prediction ? run_predict(request, out) : run_survey(request, out);
 } catch (const std::exception& error) {
     std::cerr << "leadsweep-worker: " << error.what() << std::endl;
-    return leadsweep::kExitInternal;
+    return dynamic_cast<const leadsweep::InputError*>(&error) ? leadsweep::kExitBadInput : leadsweep::kExitInternal;
 }

@@ -11,28 +11,15 @@
 int main(int count, char** arguments) {
     using namespace leadsweep;
     CLI::App app{"leadsweep runs experiment sweeps for 12-lead ECG classifiers.", "leadsweep"};
-    app.set_version_flag("--version", LEADSWEEP_VERSION);
+    app.set_version_flag("--version", version_text, "version, and those of the libraries");
     app.require_subcommand(1);
     app.footer(
+        "Examples:\n  leadsweep plan sweeps/demo.yaml\n  leadsweep run sweeps/demo.yaml\n  leadsweep table\n"
+        "  leadsweep report --out report.html\n\n"
         "Exit codes: 0 done, 1 some jobs failed, 2 bad input, 3 interrupted but resumable, 4 internal error.\n"
         "`leadsweep COMMAND --help` tells more.");
     int exit_code = kExitDone;
-    add_run_command(app, exit_code);
-    add_plan_command(app, exit_code);
-    add_data_command(app, exit_code);
-    add_table_command(app, exit_code);
-    add_map_command(app, exit_code);
-    add_compare_command(app, exit_code);
-    add_evaluate_command(app, exit_code);
-    add_query_command(app, exit_code);
-    add_status_command(app, exit_code);
-    add_why_command(app, exit_code);
-    add_logs_command(app, exit_code);
-    add_retry_command(app, exit_code);
-    add_cancel_command(app, exit_code);
-    add_backup_command(app, exit_code);
-    add_doctor_command(app, exit_code);
-    add_export_command(app, exit_code);
+    add_commands(app, exit_code);
     try {
         app.parse(count, arguments);
     } catch (const CLI::ParseError& error) {

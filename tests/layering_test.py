@@ -26,6 +26,7 @@ MAY_INCLUDE = {
     "orchestrator/report": SHARED + ["orchestrator/store", "orchestrator/statistics"],
     "orchestrator/progress": SHARED + ["orchestrator/schedule"],
     "orchestrator/control": SHARED,
+    "orchestrator/serve": SHARED + ["orchestrator/report", "orchestrator/store"],
     "orchestrator/coordinator": SHARED + ["orchestrator/" + name for name in
                                           ("plan", "schedule", "transport", "store", "launch", "progress", "control")],
     "orchestrator/commands": SHARED + ["orchestrator/"],
@@ -43,6 +44,7 @@ MAY_INCLUDE = {
     "tests/mpi": SHARED + ["orchestrator/transport", "tests/support"],
     "tests/e2e": SHARED + ["tests/"],
     "tests/simulation": SHARED + ["orchestrator/schedule", "tests/support"],
+    "tests/browser": SHARED + ["orchestrator/store"],
     "tests/fuzz": SHARED + ["orchestrator/plan", "worker/dataset", "tests/support"],
     "tests/drills": SHARED + ["tests/"],
     "tests/bench": SHARED + ["orchestrator/", "worker/", "tests/"],
@@ -57,6 +59,8 @@ DOORS = [
     (r"mpi\.h", ["orchestrator/transport/"], [], []),
     (r"yaml-cpp/.*", ["orchestrator/plan/"], [], []),
     (r"matio\.h", ["worker/dataset/matlab5.cpp"], [], []),
+    (r"httplib\.h", ["orchestrator/serve/"], [], []),
+    (r"boost/.*", ["orchestrator/statistics/"], [], []),
 ]
 TESTED_OUTSIDE = {"tests/bench/": "worker/"}  # the benchmarks train networks
 

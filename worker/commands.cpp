@@ -11,6 +11,7 @@
 #include "worker/dataset/record_export.hpp"
 #include "worker/dataset/survey.hpp"
 #include "worker/devices.hpp"
+#include "worker/predict_records.hpp"
 #include "worker/serve.hpp"
 #include "worker/train_by_hand.hpp"
 
@@ -47,26 +48,17 @@ void add_serve(CLI::App& app, int& exit_code) {
     command->callback([options, &exit_code] { exit_code = serve(options->uuid, options->cores); });
 }
 
-void add_survey(CLI::App& app, int& exit_code) {
+/// A command that answers what a file asks by writing another.
+void add_question(CLI::App& app, int& exit_code, const char* name, const char* about, const char* asked,
+                  int (*answer)(const std::string& question, const std::string& out)) {
     struct Options {
-        std::string request, out;
+        std::string question, out;
     };
     auto options = std::make_shared<Options>();
-    auto* command = app.add_subcommand("survey", "tell what is in the records that a request file names");
-    command->add_option("REQUEST", options->request)->required();
-    command->add_option("--out", options->out, "catalogue to write")->required();
-    command->callback([options, &exit_code] { exit_code = run_survey(options->request, options->out); });
-}
-
-void add_record(CLI::App& app, int& exit_code) {
-    struct Options {
-        std::string header, out;
-    };
-    auto options = std::make_shared<Options>();
-    auto* command = app.add_subcommand("record", "write the leads of one record, in uV, as safetensors");
-    command->add_option("HEADER", options->header)->required();
+    auto* command = app.add_subcommand(name, about);
+    command->add_option(asked, options->question)->required();
     command->add_option("--out", options->out, "file to write")->required();
-    command->callback([options, &exit_code] { exit_code = export_record(options->header, options->out); });
+    command->callback([options, answer, &exit_code] { exit_code = answer(options->question, options->out); });
 }
 
 void add_train(CLI::App& app, int& exit_code) {
@@ -111,8 +103,12 @@ void add_commands(CLI::App& app, int& exit_code) {
     add_train(app, exit_code);
     add_bench(app, exit_code);
     add_serve(app, exit_code);
-    add_survey(app, exit_code);
-    add_record(app, exit_code);
+    add_question(app, exit_code, "survey", "tell what is in the records that a request file names", "REQUEST",
+                 run_survey);
+    add_question(app, exit_code, "record", "write the leads of one record, in uV, as safetensors", "HEADER",
+                 export_record);
+    add_question(app, exit_code, "predict", "apply trained models to the records of a request file", "REQUEST",
+                 run_predict);
 }
 
 }  // namespace leadsweep

@@ -20,6 +20,8 @@ struct Places {
 /// Absolute paths, defaults filled in. Makes nothing.
 Places resolve_places(Places places);
 std::string host_name();
+/// Lowers this process's priority where a sweep runs on the database: who asks shall not slow it.
+void give_way_to_sweep(const Places& places);
 
 /// Adds --db, --work, --scratch and --worker.
 void add_place_options(CLI::App& command, Places& places);
@@ -33,6 +35,10 @@ void add_map_command(CLI::App& app, int& exit_code);
 void add_compare_command(CLI::App& app, int& exit_code);
 void add_evaluate_command(CLI::App& app, int& exit_code);
 void add_query_command(CLI::App& app, int& exit_code);
+void add_best_command(CLI::App& app, int& exit_code);
+void add_predict_command(CLI::App& app, int& exit_code);
+void add_report_command(CLI::App& app, int& exit_code);
+void add_serve_command(CLI::App& app, int& exit_code);
 void add_status_command(CLI::App& app, int& exit_code);
 void add_why_command(CLI::App& app, int& exit_code);
 void add_logs_command(CLI::App& app, int& exit_code);
@@ -41,5 +47,13 @@ void add_cancel_command(CLI::App& app, int& exit_code);
 void add_backup_command(CLI::App& app, int& exit_code);
 void add_doctor_command(CLI::App& app, int& exit_code);
 void add_export_command(CLI::App& app, int& exit_code);
+/// The last one: it tells of all the others.
+void add_completion_command(CLI::App& app, int& exit_code);
+
+/// This program's version and those of its libraries.
+std::string version_text();
+
+/// All of them.
+void add_commands(CLI::App& app, int& exit_code);
 
 }  // namespace leadsweep

@@ -3,9 +3,11 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "orchestrator/commands/command.hpp"
+#include "orchestrator/store/store_lock.hpp"
 #include "shared/core/digest.hpp"
 
 namespace leadsweep {
@@ -42,6 +44,11 @@ Places resolve_places(Places places) {
         places.worker = (fs::read_symlink("/proc/self/exe").parent_path() / "leadsweep-worker").string();
     places.worker = absolute(places.worker);
     return places;
+}
+
+void give_way_to_sweep(const Places& places) {
+    constexpr int kNice = 10;
+    if (StoreLock::holder_of(places.db)) setpriority(PRIO_PROCESS, 0, kNice);
 }
 
 void add_place_options(CLI::App& command, Places& places) {

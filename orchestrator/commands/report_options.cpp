@@ -5,7 +5,7 @@ namespace leadsweep {
 void add_report_options(CLI::App& command, ReportOptions& options) {
     command.add_option("--where", options.where, "only jobs with key=value; may be repeated");
     command.add_option("--sweep", options.sweep, "name of the sweep [the latest]");
-    command.add_option("--format", options.format, "text, markdown, csv or json")->capture_default_str();
+    command.add_option("--format", options.format, "text, markdown, csv, json, latex or html")->capture_default_str();
     add_place_options(command, options.places);
 }
 

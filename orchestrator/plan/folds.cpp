@@ -342,6 +342,7 @@ FoldLists make_fold_lists(const Catalogue& catalogue, const LabelSet& set, const
         if (list->empty())
             throw InputError(fmt::format("fold {} of {} has no record for {}: use fewer folds or more records",
                                          spec.fold, spec.folds.k, name));
+    for (const std::size_t group : groups) lists.groups.push_back(static_cast<std::int32_t>(group));
     if (spec.folds.assign != "study") require_one_role(lists, groups, catalogue);
     return lists;
 }

@@ -16,21 +16,70 @@
 namespace leadsweep {
 namespace {
 
-std::string shown(const nlohmann::json& value) {
-    if (value.is_string()) return value.get<std::string>();
-    if (value.is_number_float()) return shortest(value.get<double>());
-    if (!value.is_array()) return value.dump();
-    std::vector<std::string> parts;
-    for (const auto& part : value) parts.push_back(shown(part));
-    return fmt::format("[{}]", fmt::join(parts, ", "));
-}
+/// Settings of a spec as dotted path and shown value, without a tree in between: ten thousand specs are read for a
+/// table.
+class Flattener : public nlohmann::json_sax<nlohmann::json> {
+public:
+    explicit Flattener(std::map<std::string, std::string>& settings) : settings_(settings) {}
 
-void flatten(const nlohmann::json& json, const std::string& path, std::map<std::string, std::string>& settings) {
-    if (!json.is_object()) {
-        settings[path] = shown(json);
-        return;
+    bool null() override { return add("null"); }
+    bool boolean(bool value) override { return add(value ? "true" : "false"); }
+    bool number_integer(number_integer_t value) override { return add(std::to_string(value)); }
+    bool number_unsigned(number_unsigned_t value) override { return add(std::to_string(value)); }
+    bool number_float(number_float_t value, const string_t&) override { return add(shortest(value)); }
+    bool string(string_t& value) override { return add(value); }
+    bool binary(binary_t&) override { return false; }
+    bool key(string_t& name) override {
+        path_.resize(lengths_.back());
+        if (!path_.empty()) path_ += '.';
+        path_ += name;
+        return true;
     }
-    for (const auto& [key, value] : json.items()) flatten(value, path.empty() ? key : path + "." + key, settings);
+    bool start_object(std::size_t) override {
+        lengths_.push_back(path_.size());
+        return true;
+    }
+    bool end_object() override {
+        lengths_.pop_back();
+        return true;
+    }
+    bool start_array(std::size_t) override {
+        list_ += list_depth_ > 0 && list_.back() != '[' ? ", [" : "[";
+        ++list_depth_;
+        return true;
+    }
+    bool end_array() override {
+        list_ += ']';
+        if (--list_depth_ > 0) return true;
+        settings_.insert_or_assign(path_, std::move(list_));
+        list_.clear();
+        return true;
+    }
+    bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) override {
+        throw InputError(fmt::format("the settings of a job in the database are no JSON: {}", error.what()));
+    }
+
+private:
+    bool add(const std::string& text) {
+        if (list_depth_ == 0) {
+            settings_.insert_or_assign(path_, text);
+        } else {
+            if (list_.back() != '[') list_ += ", ";
+            list_ += text;
+        }
+        return true;
+    }
+
+    std::map<std::string, std::string>& settings_;
+    std::string path_;
+    std::vector<std::size_t> lengths_;  ///< of the path outside each open object
+    std::string list_;
+    int list_depth_ = 0;
+};
+
+void flatten(std::string_view spec, std::map<std::string, std::string>& settings) {
+    Flattener flattener(settings);
+    nlohmann::json::sax_parse(spec, &flattener);
 }
 
 /// Fills name and id; says which one was taken where none was named.
@@ -53,38 +102,75 @@ void find_sweep(const ReadStore& store, const std::string& name, Selection& sele
 }
 
 void load_groups(const ReadStore& store, Selection& selection, std::unordered_map<std::string, std::size_t>& index) {
-    // SQLite gives the bare column `spec` from the row that holds the minimum.
-    const SqlResult rows = store.ask(
-        "SELECT j.group_id, j.spec, min(j.job_id) FROM sweep_jobs AS s JOIN jobs AS j USING (job_id) "
-        "WHERE s.sweep_id = ? AND s.is_stale = 0 GROUP BY j.group_id ORDER BY 3",
-        {selection.sweep_id});
-    for (const auto& row : rows.rows) {
-        SelectedGroup group{as_text(row[0]), {}};
-        flatten(nlohmann::json::parse(as_text(row[1])), "", group.settings);
-        index.emplace(group.group_id, selection.groups.size());
-        selection.groups.push_back(std::move(group));
+    store.each(
+        "SELECT j.group_id, j.spec FROM (SELECT min(j.job_id) AS job_id FROM sweep_jobs AS s JOIN jobs AS j USING "
+        "(job_id) "
+        "WHERE s.sweep_id = ? AND s.is_stale = 0 GROUP BY j.group_id) AS first JOIN jobs AS j USING (job_id) "
+        "ORDER BY j.job_id",
+        {selection.sweep_id}, [&](const SqlRow& row) {
+            SelectedGroup group{std::string(row.text(0)), {}};
+            flatten(row.text(1), group.settings);
+            index.emplace(group.group_id, selection.groups.size());
+            selection.groups.push_back(std::move(group));
+        });
+}
+
+/// Numbers names in the order in which they come.
+class Numbering {
+public:
+    explicit Numbering(std::vector<std::string>& names) : names_(names) {}
+    std::size_t number(const std::string& name) {
+        const auto [found, is_new] = numbers_.emplace(name, names_.size());
+        if (is_new) names_.push_back(name);
+        return found->second;
     }
+
+private:
+    std::vector<std::string>& names_;
+    std::unordered_map<std::string, std::size_t> numbers_;
+};
+
+/// What is tested, by digest of a fold's lists; how the fold is steered is left out.
+std::unordered_map<std::string, std::string> load_fold_names(const ReadStore& store) {
+    std::unordered_map<std::string, std::string> names;
+    for (const auto& row :
+         store.ask("SELECT lists_digest, data_digest, label_set, k, assign, seed, fold, n_test FROM folds").rows) {
+        std::string name = fmt::format("{} {}", as_text(row[1]), as_text(row[2]));
+        for (const std::size_t c : {3U, 5U, 6U, 7U}) name += fmt::format(" {}", as_integer(row[c]).value_or(0));
+        names.emplace(as_text(row[0]), name + " " + as_text(row[4]));
+    }
+    return names;
 }
 
 void load_jobs(const ReadStore& store, Selection& selection,
                const std::unordered_map<std::string, std::size_t>& index) {
-    SqlResult rows = store.ask(
-        "SELECT j.job_id, j.group_id, j.fold, j.state, j.is_leaky, j.winning_attempt_id, a.device_kind "
+    const auto fold_names = load_fold_names(store);
+    Numbering tested(selection.tested_folds);
+    store.each(
+        "SELECT j.job_id, j.group_id, j.fold, j.state, j.is_leaky, j.winning_attempt_id, a.device_kind, "
+        "j.lists_digest, "
+        "a.n_train, a.n_test, j.seed "
         "FROM sweep_jobs AS s JOIN jobs AS j USING (job_id) LEFT JOIN attempts AS a ON a.attempt_id = "
         "j.winning_attempt_id "
         "WHERE s.sweep_id = ? AND s.is_stale = 0 ORDER BY j.job_id",
-        {selection.sweep_id});
-    for (const auto& row : rows.rows) {
-        SelectedJob job;
-        job.job_id = *as_integer(row[0]);
-        job.group = index.at(as_text(row[1]));
-        job.fold = std::to_string(as_integer(row[2]).value_or(0));
-        job.state = as_text(row[3]);
-        job.is_leaky = as_integer(row[4]).value_or(0) != 0;
-        job.attempt_id = as_integer(row[5]).value_or(0);
-        job.device_kind = as_text(row[6]);
-        selection.jobs.push_back(std::move(job));
-    }
+        {selection.sweep_id}, [&](const SqlRow& row) {
+            SelectedJob job;
+            job.job_id = row.integer(0);
+            job.group = index.at(std::string(row.text(1)));
+            job.fold = std::to_string(row.integer(2));
+            job.state = row.text(3);
+            job.is_leaky = row.integer(4) != 0;
+            job.attempt_id = row.integer(5);
+            job.device_kind = row.text(6);
+            std::string lists(row.text(7));
+            if (lists.empty()) lists = "fold " + job.fold;
+            const auto known = fold_names.find(lists);
+            job.tested_fold = tested.number(known == fold_names.end() ? lists : known->second);
+            job.n_train = row.integer(8);
+            job.n_test = row.integer(9);
+            job.seed = row.integer(10);
+            selection.jobs.push_back(std::move(job));
+        });
 }
 
 void apply_where(const JobFilter& filter, Selection& selection) {
@@ -167,13 +253,27 @@ const std::string& Selection::setting(const SelectedJob& job, const std::string&
 }
 
 std::vector<std::string> Selection::varying_keys() const {
-    std::map<std::string, std::set<std::string>> values;
-    for (const SelectedGroup& group : groups)
-        for (const auto& [key, value] : group.settings) values[key].insert(value);
+    std::map<std::string, const std::string*> first;  ///< value of the first group that has the key
+    std::set<std::string> varying;
+    for (const SelectedGroup& group : groups) {
+        auto known = first.begin();
+        for (const auto& [key, value] : group.settings) {
+            // Both maps are in the same order, and nearly always have the same keys.
+            if (known == first.end() || known->first != key) known = first.emplace(key, &value).first;
+            if (*known->second != value) varying.insert(key);
+            ++known;
+        }
+    }
     std::vector<std::string> keys;
-    for (const auto& [key, found] : values)
-        if (found.size() > 1 && key != "fold" && !key.starts_with("resources.")) keys.push_back(key);
+    for (const auto& key : varying)
+        if (key != "fold" && !key.starts_with("resources.")) keys.push_back(key);
     return keys;
+}
+
+std::string Selection::label_set() const {
+    if (groups.empty()) return "";
+    const auto found = groups.front().settings.find("data.labels");
+    return found == groups.front().settings.end() ? "" : found->second;
 }
 
 Selection select_jobs(const ReadStore& store, const JobFilter& filter) {

@@ -34,6 +34,11 @@ struct SelectedJob {
     bool is_leaky = false;
     std::int64_t attempt_id = 0;  ///< of the result; 0 if not finished
     std::string device_kind;      ///< of that attempt
+    /// Index into Selection::tested_folds: jobs with the same one are tested on the same records.
+    std::size_t tested_fold = 0;
+    std::int64_t n_train = 0;  ///< records of that attempt; 0 where it did not say
+    std::int64_t n_test = 0;
+    std::int64_t seed = 0;  ///< of initial weights
 };
 
 struct Selection {
@@ -41,12 +46,16 @@ struct Selection {
     std::int64_t sweep_id = 0;
     std::vector<SelectedGroup> groups;  ///< in file order
     std::vector<SelectedJob> jobs;      ///< in file order
-    std::vector<std::string> notes;     ///< which sweep was taken, what was left out
+    /// Data, assignment and number of each fold that is tested, however training is steered.
+    std::vector<std::string> tested_folds;
+    std::vector<std::string> notes;  ///< which sweep was taken, what was left out
 
     /// The setting of one job, `fold` included. Throws InputError with the nearest key where there is none such.
     const std::string& setting(const SelectedJob& job, const std::string& key) const;
     /// Settings that differ between the groups; resources.* never count.
     std::vector<std::string> varying_keys() const;
+    /// The label set of the first group.
+    std::string label_set() const;
 };
 
 /// Throws InputError where there is no such sweep or key, or no job is left.

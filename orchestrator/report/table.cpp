@@ -1,11 +1,13 @@
 #include "orchestrator/report/table.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <stdexcept>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "orchestrator/report/markup.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/core/text.hpp"
 
@@ -172,7 +174,9 @@ TableFormat table_format_from(std::string_view name) {
     if (name == "markdown" || name == "md") return TableFormat::kMarkdown;
     if (name == "csv") return TableFormat::kCsv;
     if (name == "json") return TableFormat::kJson;
-    throw InputError(fmt::format("unknown format '{}': known are text, markdown, csv and json", name));
+    if (name == "latex" || name == "tex") return TableFormat::kLatex;
+    if (name == "html") return TableFormat::kHtml;
+    throw InputError(fmt::format("unknown format '{}': known are text, markdown, csv, json, latex and html", name));
 }
 
 Cell cell_of(CellValue value) {
@@ -197,6 +201,10 @@ std::string render(const Table& table, TableFormat format) {
             return render_csv(table);
         case TableFormat::kJson:
             return render_json(table);
+        case TableFormat::kLatex:
+            return latex_table(table);
+        case TableFormat::kHtml:
+            return html_page(table);
     }
     throw std::logic_error("unnamed table format");
 }
@@ -205,6 +213,18 @@ std::size_t shown_width(std::string_view text) {
     // One column a code point: what is shown here are letters, digits, ± and †.
     return static_cast<std::size_t>(std::count_if(
         text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+bool is_shown_before(const std::string& a, const std::string& b) {
+    const auto number = [](const std::string& text) -> std::optional<double> {
+        char* end = nullptr;
+        const double value = std::strtod(text.c_str(), &end);
+        return text.empty() || *end != '\0' ? std::nullopt : std::optional(value);
+    };
+    const auto x = number(a);
+    const auto y = number(b);
+    if (x && y) return *x < *y;
+    return x || y ? x.has_value() : a < b;
 }
 
 std::string shortest(double value) {

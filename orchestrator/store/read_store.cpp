@@ -20,9 +20,9 @@
 namespace leadsweep {
 namespace {
 
-constexpr std::array<std::string_view, 9> kReadingPragmas = {"table_info",   "table_xinfo",      "table_list",
-                                                             "index_list",   "index_info",       "index_xinfo",
-                                                             "user_version", "foreign_key_list", "application_id"};
+constexpr std::array<std::string_view, 10> kReadingPragmas = {
+    "table_info",  "table_xinfo",  "table_list",       "index_list",     "index_info",
+    "index_xinfo", "user_version", "foreign_key_list", "application_id", "data_version"};
 
 /// SQLite asks this before it compiles each part of a statement: whatever is not plain reading is refused.
 int allow_reading_only(void*, int action, const char* first, const char* second, const char*, const char*) {
@@ -126,7 +126,9 @@ ReadStore ReadStore::open(const std::string& path) {
     return store;
 }
 
-SqlResult ReadStore::ask(const std::string& sql, std::span<const SqlValue> values) const {
+void ReadStore::read(
+    const std::string& sql, std::span<const SqlValue> values,
+    const std::function<void(const std::vector<std::string>& columns, sqlite3_stmt* row)>& on_row) const {
     sqlite3* handle = state_->connection.database().getHandle();
     const auto refuse = [&](const std::string& why) {
         throw InputError(fmt::format("{}; only a single question (SELECT) can be asked: {}", why, sql));
@@ -144,19 +146,58 @@ SqlResult ReadStore::ask(const std::string& sql, std::span<const SqlValue> value
     if (sqlite3_stmt_readonly(statement.get()) == 0) refuse("this statement would change the database");
     for (std::size_t i = 0; i < values.size(); ++i) bind_value(statement.get(), static_cast<int>(i + 1), values[i]);
 
-    SqlResult result;
-    const int width = sqlite3_column_count(statement.get());
-    for (int i = 0; i < width; ++i) result.columns.emplace_back(sqlite3_column_name(statement.get(), i));
+    std::vector<std::string> columns;
+    for (int i = 0; i < sqlite3_column_count(statement.get()); ++i)
+        columns.emplace_back(sqlite3_column_name(statement.get(), i));
+    on_row(columns, nullptr);
     int step = sqlite3_step(statement.get());
-    for (; step == SQLITE_ROW; step = sqlite3_step(statement.get())) {
-        auto& row = result.rows.emplace_back();
-        row.reserve(static_cast<std::size_t>(width));
-        for (int i = 0; i < width; ++i) row.push_back(column_value(statement.get(), i));
-    }
+    for (; step == SQLITE_ROW; step = sqlite3_step(statement.get())) on_row(columns, statement.get());
     if (step == SQLITE_ERROR) throw InputError(fmt::format("{}; in: {}", sqlite3_errmsg(handle), sql));
     if (step != SQLITE_DONE)
         throw StoreError(state_->file, sql, step, sqlite3_extended_errcode(handle), sqlite3_errmsg(handle));
+}
+
+SqlResult ReadStore::ask(const std::string& sql, std::span<const SqlValue> values) const {
+    SqlResult result;
+    read(sql, values, [&](const std::vector<std::string>& columns, sqlite3_stmt* statement) {
+        if (statement == nullptr) {
+            result.columns = columns;
+            return;
+        }
+        auto& row = result.rows.emplace_back();
+        row.reserve(columns.size());
+        for (int i = 0; i < static_cast<int>(columns.size()); ++i) row.push_back(column_value(statement, i));
+    });
     return result;
+}
+
+void ReadStore::each(const std::string& sql, std::span<const SqlValue> values,
+                     const std::function<void(const SqlRow&)>& on_row) const {
+    read(sql, values, [&](const std::vector<std::string>&, sqlite3_stmt* statement) {
+        if (statement != nullptr) on_row(SqlRow(statement));
+    });
+}
+
+bool SqlRow::is_null(int column) const {
+    return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+std::int64_t SqlRow::integer(int column) const {
+    return sqlite3_column_int64(statement_, column);
+}
+
+double SqlRow::number(int column) const {
+    return sqlite3_column_double(statement_, column);
+}
+
+std::string_view SqlRow::text(int column) const {
+    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+    if (bytes == nullptr) return {};
+    return {bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+std::int64_t ReadStore::data_version() const {
+    return as_integer(ask("PRAGMA data_version").rows.at(0).at(0)).value_or(0);
 }
 
 std::string ReadStore::schema() const {
@@ -171,6 +212,10 @@ std::optional<double> ReadStore::snapshot_age_s() const {
     if (!state_->is_snapshot) return std::nullopt;
     const auto age = std::filesystem::file_time_type::clock::now() - std::filesystem::last_write_time(state_->file);
     return std::chrono::duration<double>(age).count();
+}
+
+std::string sqlite_version() {
+    return sqlite3_libversion();
 }
 
 std::optional<double> as_number(const SqlValue& value) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,6 +14,8 @@
 
 #include "orchestrator/store/store_error.hpp"
 
+struct sqlite3_stmt;
+
 namespace leadsweep {
 
 /// NULL, integer, number or text. Blobs come as text.
@@ -21,6 +24,19 @@ using SqlValue = std::variant<std::monostate, std::int64_t, double, std::string>
 struct SqlResult {
     std::vector<std::string> columns;
     std::vector<std::vector<SqlValue>> rows;
+};
+
+/// One row of an answer while it is read; nothing of it outlives the call that is given it.
+class SqlRow {
+public:
+    explicit SqlRow(sqlite3_stmt* statement) : statement_(statement) {}
+    bool is_null(int column) const;
+    std::int64_t integer(int column) const;   ///< 0 for NULL
+    double number(int column) const;          ///< 0 for NULL
+    std::string_view text(int column) const;  ///< "" for NULL
+
+private:
+    sqlite3_stmt* statement_;
 };
 
 class ReadStore {
@@ -38,16 +54,31 @@ public:
         return ask(sql, std::span<const SqlValue>(values.begin(), values.size()));
     }
 
+    /// The same, row by row, for answers of millions of rows.
+    void each(const std::string& sql, std::span<const SqlValue> values,
+              const std::function<void(const SqlRow&)>& on_row) const;
+    void each(const std::string& sql, std::initializer_list<SqlValue> values,
+              const std::function<void(const SqlRow&)>& on_row) const {
+        each(sql, std::span<const SqlValue>(values.begin(), values.size()), on_row);
+    }
+
     /// The CREATE statements of all tables, indices and views in order of creation: the text of results/schema.sql.
     std::string schema() const;
     /// Age of the snapshot that is read; nothing where the database itself is.
     std::optional<double> snapshot_age_s() const;
+    /// Changes with every commit of another process; for asking whether to read anew.
+    std::int64_t data_version() const;
 
 private:
     struct State;
+    void read(const std::string& sql, std::span<const SqlValue> values,
+              const std::function<void(const std::vector<std::string>& columns, sqlite3_stmt* row)>& on_row) const;
     explicit ReadStore(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
 };
+
+/// Of the SQLite library this program runs with.
+std::string sqlite_version();
 
 /// Access to values of ask(): throws std::bad_variant_access where the column has another type. as_number() takes
 /// integers too; nothing for NULL.

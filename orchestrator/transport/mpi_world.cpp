@@ -1,6 +1,7 @@
 #include "orchestrator/transport/mpi_world.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -237,6 +238,15 @@ void MpiWorld::relay_once(SupervisorMail& mail, bool is_waiting) {
     for (const auto& fact : facts) outbox_->add(0, encode(fact));
     outbox_->flush();
     if (!std::exchange(outbox_->lanes[0].problem, "").empty()) mail.to_supervisor.push(StopSupervisor{true});
+}
+
+std::string mpi_library() {
+    std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+    int length = 0;
+    if (MPI_Get_library_version(text.data(), &length) != MPI_SUCCESS) return "MPI";
+    std::string line(text.data(), static_cast<std::size_t>(length));
+    line.resize(std::min(line.find('\n'), line.size()));
+    return line.substr(0, line.find(','));
 }
 
 }  // namespace leadsweep

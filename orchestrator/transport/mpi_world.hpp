@@ -11,6 +11,9 @@
 
 namespace leadsweep {
 
+/// First line of what the MPI library says of itself: "Open MPI v4.1.4, ...". Needs no initialised MPI.
+std::string mpi_library();
+
 /// Whether this process was started by an MPI launcher (OMPI_COMM_WORLD_SIZE or PMIX_RANK is set).
 bool is_under_mpi_launcher();
 

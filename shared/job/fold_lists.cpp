@@ -40,6 +40,7 @@ std::string save_fold_lists(const FoldLists& lists, const std::string& path) {
     file.arrays["validation"] = list_array(lists.validation);
     file.arrays["test"] = list_array(lists.test);
     file.arrays["labels"] = NamedArray::of<std::uint8_t>(lists.labels, {lists.record_count, lists.class_count});
+    if (!lists.groups.empty()) file.arrays["groups"] = list_array(lists.groups);
     file.metadata = {{"label_set", lists.label_set.name},
                      {"classes", label_set_text(lists.label_set)},
                      {"data_digest", lists.data_digest},
@@ -59,6 +60,7 @@ FoldLists load_fold_lists(const std::string& path) {
     lists.record_count = labels.shape[0];
     lists.class_count = labels.shape[1];
     lists.labels = labels.values<std::uint8_t>();
+    if (file.arrays.contains("groups")) lists.groups = file.at("groups").values<std::int32_t>();
     for (const auto* list : {&lists.train, &lists.validation, &lists.test})
         if (std::any_of(list->begin(), list->end(),
                         [&](std::int32_t index) { return index < 0 || index >= lists.record_count; }))

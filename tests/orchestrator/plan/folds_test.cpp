@@ -296,6 +296,7 @@ TEST_CASE("validation: tested steers by the tested fold and is marked leaky", "[
     CHECK_THROWS_AS(make_fold_lists(catalogue, classes(), folds, job_of(0, spec), ""), InputError);
     spec.validation = "tested";
     const FoldLists lists = make_fold_lists(catalogue, classes(), folds, job_of(1, spec), "");
+    CHECK(lists.groups.size() == catalogue.records.size());
     CHECK(lists.is_leaky);
     CHECK(lists.validation == lists.test);
     CHECK(lists.train.size() + lists.test.size() == catalogue.records.size());

@@ -1,0 +1,132 @@
+#include <array>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "orchestrator/report/page_figures.hpp"
+#include "shared/ecg/leads.hpp"
+
+namespace leadsweep {
+namespace {
+
+constexpr std::size_t kMostMapsWithSegments = 24;
+
+/// Importance of one class, summed over explained records.
+struct ClassSums {
+    std::map<std::pair<std::size_t, std::int64_t>, std::pair<double, std::int64_t>> cells;  ///< by lead and segment
+    std::int64_t records = 0;
+    double r2_sum = 0;
+    std::int64_t r2_n = 0;
+};
+using MapSums = std::map<std::string, ClassSums>;
+
+nlohmann::json short_number(double value) {
+    return std::strtod(fmt::format("{:.3g}", value).c_str(), nullptr);
+}
+
+void add_attempt(const ReadStore& store, std::int64_t attempt, MapSums& sums) {
+    std::map<std::string, std::int64_t> records;
+    store.each(
+        "SELECT class_code, lead, segment, importance, n, r2 FROM lead_importance WHERE attempt_id = ? AND n > 0 AND "
+        "importance IS NOT NULL",
+        {attempt}, [&](const SqlRow& row) {
+            const auto lead = find_lead(std::string(row.text(1)));
+            if (!lead) return;
+            const std::string code(row.text(0));
+            ClassSums& one = sums[code];
+            const std::int64_t n = row.integer(4);
+            auto& [sum, count] = one.cells[{*lead, row.integer(2)}];
+            sum += row.number(3) * static_cast<double>(n);
+            count += n;
+            std::int64_t& seen = records[code];
+            one.records += std::max<std::int64_t>(n - seen, 0);
+            seen = std::max(seen, n);
+            if (!row.is_null(5)) {
+                one.r2_sum += row.number(5) * static_cast<double>(n);
+                one.r2_n += n;
+            }
+        });
+}
+
+nlohmann::json classes_of(const MapSums& sums, const std::map<std::string, std::string>& abbreviations,
+                          bool has_segments) {
+    std::vector<std::pair<std::int64_t, std::string>> order;
+    for (const auto& [code, one] : sums) order.emplace_back(-one.records, code);
+    std::sort(order.begin(), order.end());
+    auto classes = nlohmann::json::array();
+    for (const auto& [minus_n, code] : order) {
+        const ClassSums& one = sums.at(code);
+        std::int64_t segments = 0;
+        for (const auto& [place, cell] : one.cells) segments = std::max(segments, place.second + 1);
+        std::vector<nlohmann::json> leads(kLeadCount);
+        std::vector<nlohmann::json> by_segment(kLeadCount);
+        for (std::size_t lead = 0; lead < kLeadCount; ++lead) {
+            double total = 0;
+            bool is_known = false;
+            auto row = nlohmann::json::array();
+            for (std::int64_t segment = 0; segment < segments; ++segment) {
+                const auto cell = one.cells.find({lead, segment});
+                if (cell == one.cells.end()) {
+                    row.push_back(nullptr);
+                    continue;
+                }
+                const double mean = cell->second.first / static_cast<double>(cell->second.second);
+                total += mean;
+                is_known = true;
+                row.push_back(short_number(mean));
+            }
+            leads[lead] = is_known ? short_number(total) : nlohmann::json();
+            by_segment[lead] = std::move(row);
+        }
+        const auto known = abbreviations.find(code);
+        nlohmann::json entry = {{"code", code},
+                                {"abbr", known == abbreviations.end() ? code : known->second},
+                                {"n", one.records},
+                                {"leads", leads}};
+        if (one.r2_n > 0) entry["r2"] = short_number(one.r2_sum / static_cast<double>(one.r2_n));
+        if (has_segments) entry["segments"] = by_segment;
+        classes.push_back(std::move(entry));
+    }
+    return classes;
+}
+
+}  // namespace
+
+nlohmann::json lead_maps(const ReadStore& store, const Selection& selection, const std::vector<PageGroup>& groups) {
+    std::map<std::string, std::string> abbreviations;
+    for (const auto& row : store.ask("SELECT code, abbreviation FROM classes").rows)
+        abbreviations.emplace(as_text(row[0]), as_text(row[1]));
+    MapSums pooled;
+    auto maps = nlohmann::json::array();
+    for (const PageGroup& one : groups) {
+        MapSums sums;
+        for (const std::size_t index : one.group->job_indices) {
+            const std::int64_t attempt = selection.jobs[index].attempt_id;
+            if (attempt == 0) continue;
+            add_attempt(store, attempt, sums);
+        }
+        if (sums.empty()) continue;
+        for (const auto& [code, of_group] : sums) {
+            ClassSums& all = pooled[code];
+            all.records += of_group.records;
+            all.r2_sum += of_group.r2_sum;
+            all.r2_n += of_group.r2_n;
+            for (const auto& [place, cell] : of_group.cells) {
+                all.cells[place].first += cell.first;
+                all.cells[place].second += cell.second;
+            }
+        }
+        maps.push_back(
+            {{"name", one.label}, {"classes", classes_of(sums, abbreviations, maps.size() < kMostMapsWithSegments)}});
+    }
+    if (maps.empty()) return nullptr;
+    nlohmann::json all = nlohmann::json::array();
+    if (maps.size() > 1)
+        all.push_back({{"name", "all configurations together"}, {"classes", classes_of(pooled, abbreviations, true)}});
+    for (auto& one : maps) all.push_back(std::move(one));
+    return {{"leads", standard_lead_names()}, {"maps", std::move(all)}};
+}
+
+}  // namespace leadsweep

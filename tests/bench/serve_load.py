@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""How much 100 readers of `leadsweep serve` and a long question slow a running sweep: printed, never asserted on.
+
+Runs the sweep file alternately alone and watched, each time on a new database, in one session (so that priorities count), and
+prints the medians. Usage: serve_load.py LEADSWEEP SWEEP.yaml [--pairs 3] [--readers 100] [more arguments of `leadsweep run` after --]
+"""
+import argparse
+import asyncio
+import os
+import pathlib
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+LONG = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000000) "
+        "SELECT count(*), sum(length(j.spec)) FROM n CROSS JOIN jobs AS j")
+
+
+async def read_events(port, counts):
+    """One reader: the events, and the page again whenever it is told that it has changed."""
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await writer.drain()
+            while line := await reader.readline():
+                if line.startswith(b"event: status"):
+                    counts["status"] += 1
+                elif line.startswith(b"event: changed"):
+                    counts["pages"] += 1
+                    page, out = await asyncio.open_connection("127.0.0.1", port)
+                    out.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                    await out.drain()
+                    while piece := await page.read(1 << 20):
+                        counts["bytes"] += len(piece)
+                    out.close()
+            writer.close()
+        except OSError:
+            counts["errors"] += 1
+        await asyncio.sleep(1)
+
+
+async def watch(port, readers, sweep):
+    counts = {"status": 0, "pages": 0, "bytes": 0, "errors": 0}
+    tasks = [asyncio.create_task(read_events(port, counts)) for _ in range(readers)]
+    while sweep.poll() is None:
+        await asyncio.sleep(0.05)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return counts
+
+
+def run_once(program, arguments, folder, readers):
+    db = folder / "sweep.sqlite"
+    run = [program, "run", *arguments, "--db", str(db), "--quiet"]
+    started = time.monotonic()
+    sweep = subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    counts = None
+    if readers:
+        while not db.exists() or db.stat().st_size == 0:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        serve = subprocess.Popen([program, "serve", "--db", str(db)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        port = int(serve.stdout.readline().rsplit(":", 1)[1].strip("/\n"))
+        question = subprocess.Popen([program, "query", LONG, "--db", str(db)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.setpriority(os.PRIO_PROCESS, 0, 15)  # readers stand for other machines: here they get what the sweep leaves
+        counts = asyncio.run(watch(port, readers, sweep))
+        os.setpriority(os.PRIO_PROCESS, 0, 0)  # needs root
+        counts["question_ran"] = question.poll() is None
+        question.kill()
+        question.wait()
+        usage = pathlib.Path(f"/proc/{serve.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        counts["serve_cpu_s"] = (int(usage[11]) + int(usage[12])) / os.sysconf("SC_CLK_TCK")
+        serve.send_signal(signal.SIGTERM)
+        counts["serve_code"] = serve.wait(20)
+    else:
+        sweep.wait()
+    if sweep.returncode != 0:
+        sys.exit(f"the sweep ended with code {sweep.returncode}")
+    return time.monotonic() - started, counts
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("sweep")
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--readers", type=int, default=100)
+    options, more = parser.parse_known_args()
+    more = [word for word in more if word != "--"]
+    alone, watched = [], []
+    for pair in range(options.pairs):
+        for readers, times in ((0, alone), (options.readers, watched)) if pair % 2 == 0 else ((options.readers, watched), (0, alone)):
+            with tempfile.TemporaryDirectory(prefix="leadsweep-load-") as folder:
+                seconds, counts = run_once(options.program, [options.sweep, *more], pathlib.Path(folder), readers)
+                times.append(seconds)
+                print(f"{'watched' if readers else 'alone  '} {seconds:7.2f} s", counts or "", flush=True)
+    a, w = statistics.median(alone), statistics.median(watched)
+    print(f"median alone {a:.2f} s, watched by {options.readers} readers and a long question {w:.2f} s: {100 * (w / a - 1):+.1f} %")
+
+
+if __name__ == "__main__":
+    main()

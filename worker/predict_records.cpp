@@ -1,0 +1,128 @@
+#include "worker/predict_records.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+#include <nlohmann/json.hpp>
+
+#include "shared/core/errors.hpp"
+#include "shared/core/files.hpp"
+#include "worker/dataset/prepare.hpp"
+#include "worker/dataset/wfdb_record.hpp"
+#include "worker/model/predict.hpp"
+#include "worker/registry.hpp"
+#include "worker/train/process.hpp"
+
+namespace leadsweep {
+namespace {
+
+/// One prepared record.
+class OneRecord : public RecordSource {
+public:
+    OneRecord(const WfdbRecord& record, const JobSpec& spec)
+        : leads_(static_cast<std::int64_t>(spec.data.leads.size())),
+          samples_(spec.window_samples()),
+          signal_(static_cast<std::size_t>(leads_ * samples_)),
+          notes_(prepare_record(record, spec, signal_)) {}
+    std::int64_t leads() const override { return leads_; }
+    std::int64_t samples() const override { return samples_; }
+    void copy(std::int64_t, float* out) const override { std::copy(signal_.begin(), signal_.end(), out); }
+    const PrepareNotes& notes() const { return notes_; }
+
+private:
+    std::int64_t leads_;
+    std::int64_t samples_;
+    std::vector<float> signal_;
+    PrepareNotes notes_;
+};
+
+struct ReadyModel {
+    ModelInfo info;
+    std::shared_ptr<Model> folded;
+};
+
+std::vector<ReadyModel> load_models(const nlohmann::json& request) {
+    std::vector<ReadyModel> models;
+    for (const auto& one : request.at("models")) {
+        const LoadedModel loaded = load_model(one.at("path").get<std::string>(), one.at("digest").get<std::string>());
+        loaded.model->to(torch::cuda::is_available() ? torch::kCUDA : torch::kCPU);
+        models.push_back({loaded.info, loaded.model->fold()});
+        if (loaded.info.class_codes != models.front().info.class_codes)
+            throw InputError(
+                fmt::format("{}: its classes are not those of the other models; predict with models of one "
+                            "label set",
+                            one.at("path").get<std::string>()));
+    }
+    if (models.empty()) throw InputError("no models to predict with");
+    return models;
+}
+
+std::string words_of(const PrepareNotes& notes) {
+    std::string words;
+    const auto add = [&](bool is_so, const std::string& text) {
+        if (is_so) words += (words.empty() ? "" : ", ") + text;
+    };
+    add(notes.padded_samples > 0, fmt::format("{} samples a lead padded with zeros", notes.padded_samples));
+    add(notes.missing_samples > 0, fmt::format("{} missing samples interpolated", notes.missing_samples));
+    add(notes.constant_leads > 0, fmt::format("{} constant leads", notes.constant_leads));
+    add(notes.is_unitless, "no physical unit, read as mV");
+    return words;
+}
+
+nlohmann::json nested(const torch::Tensor& tensor) {
+    if (tensor.dim() == 0) return tensor.item<double>();
+    auto list = nlohmann::json::array();
+    for (const auto& part : tensor.unbind(0)) list.push_back(nested(part));
+    return list;
+}
+
+nlohmann::json predict_one(const std::string& path, const std::vector<ReadyModel>& models, bool is_explained) {
+    nlohmann::json answer = {{"path", path}, {"notes", ""}};
+    try {
+        const WfdbRecord record = read_wfdb_record(path);
+        auto probabilities = nlohmann::json::array();
+        torch::Tensor importance;
+        for (const ReadyModel& model : models) {
+            const OneRecord source(record, model.info.spec);
+            const std::vector<std::int32_t> only{0};
+            const auto logits = predict(*model.folded, source, only);
+            probabilities.push_back(nested(torch::sigmoid(logits.to(torch::kFloat64)).squeeze(0)));
+            answer["notes"] = words_of(source.notes());
+            if (!is_explained) continue;
+            const auto explainer = make_explainer(model.info.spec, model.folded);
+            if (!explainer) throw InputError("explain.method of this model's job is none: there is no lead map");
+            const auto coefficients = explainer->explain(source, 0).coefficients / static_cast<double>(models.size());
+            importance = importance.defined() ? importance + coefficients : coefficients;
+        }
+        answer["probabilities"] = std::move(probabilities);
+        if (importance.defined()) answer["importance"] = nested(importance);
+    } catch (const Error& error) {
+        answer["problem"] = error.what();
+    }
+    return answer;
+}
+
+}  // namespace
+
+int run_predict(const std::string& request_path, const std::string& answer_path) {
+    nlohmann::json request;
+    try {
+        request = nlohmann::json::parse(read_file(request_path));
+    } catch (const nlohmann::json::exception& error) {
+        throw InputError(fmt::format("{}: no predict request: {}", request_path, error.what()));
+    }
+    prepare_process_for_training(1);
+    const torch::NoGradGuard no_gradients;
+    const auto models = load_models(request);
+    nlohmann::json answer = {{"class_codes", models.front().info.class_codes},
+                             {"leads", models.front().info.spec.data.leads},
+                             {"records", nlohmann::json::array()}};
+    for (const auto& path : request.at("records"))
+        answer["records"].push_back(predict_one(path.get<std::string>(), models, request.at("explain").get<bool>()));
+    write_file_durably(answer_path, answer.dump());
+    return kExitDone;
+}
+
+}  // namespace leadsweep

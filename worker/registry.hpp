@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,8 +25,9 @@ std::shared_ptr<Model> make_model(const JobSpec& spec, std::int64_t classes);
 /// Loss, optimizer and schedule of a spec.
 TrainParts make_train_parts(const JobSpec& spec);
 
-/// nullptr for explain.method: none. `folded` as from Model::fold.
-std::unique_ptr<Explainer> make_explainer(const JobSpec& spec, std::shared_ptr<Model> folded);
+/// nullptr for explain.method: none. `folded` as from Model::fold, `background` the records of the training list.
+std::unique_ptr<Explainer> make_explainer(const JobSpec& spec, std::shared_ptr<Model> folded,
+                                          std::span<const std::int32_t> background);
 
 struct LoadedModel {
     std::shared_ptr<Model> model;  ///< in evaluation mode, on the CPU

@@ -123,7 +123,7 @@ CREATE TABLE lead_importance (
     magnitude  REAL,
     sd         REAL,
     n          INTEGER NOT NULL,
-    r2         REAL,
+    r2         REAL, sign_agreement REAL, n_dropped INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (attempt_id, class_code, lead, segment)
 ) STRICT, WITHOUT ROWID;
 

@@ -200,21 +200,27 @@ std::int64_t count_classes(const LabelSet& labels, const std::vector<Metric>& me
     });
 }
 
-/// Predictions of a list of records: of their windows, pooled. Nothing on other ranks than the leader's.
-std::vector<float> predict_records(Attempt& attempt, Model& folded, const std::vector<std::int32_t>& records,
-                                   const std::vector<std::int32_t>& rows) {
-    const auto logits = predict_shared(folded, attempt.records, rows, *attempt.communicator, kInferenceBatch,
-                                       [&](double fraction) { attempt.report("testing", fraction); });
-    if (!attempt.is_leader()) return {};
+/// Logits [n, K] of the windows `rows`, on every rank.
+torch::Tensor predict_windows(Attempt& attempt, Model& folded, const std::vector<std::int32_t>& rows) {
+    return predict_shared(folded, attempt.records, rows, *attempt.communicator, kInferenceBatch,
+                          [&](double fraction) { attempt.report("testing", fraction); });
+}
+
+/// Predictions of records: of their windows, pooled.
+std::vector<float> pool_records(const Attempt& attempt, const torch::Tensor& logits,
+                                const std::vector<std::int32_t>& records) {
     return pool_windows(as_span(logits), attempt.lists.class_count, window_counts(records, attempt.records.pack()),
                         attempt.spec.data.pooling);
 }
 
-void test_model(Attempt& attempt, Model& folded) {
+/// Returns the logits [n, K] of the tested windows, on every rank.
+torch::Tensor test_model(Attempt& attempt, Model& folded) {
     const FoldLists& lists = attempt.lists;
-    const RecordLogits predicted{predict_records(attempt, folded, lists.validation, attempt.rows.validation),
-                                 predict_records(attempt, folded, lists.test, attempt.rows.test)};
-    if (!attempt.is_leader()) return;
+    const auto of_validation_windows = predict_windows(attempt, folded, attempt.rows.validation);
+    const auto of_test_windows = predict_windows(attempt, folded, attempt.rows.test);
+    if (!attempt.is_leader()) return of_test_windows;
+    const RecordLogits predicted{pool_records(attempt, of_validation_windows, lists.validation),
+                                 pool_records(attempt, of_test_windows, lists.test)};
     const LabelSet& set = lists.label_set;
     const auto validation_labels = labels_of(lists, lists.validation);
     const auto test_labels = labels_of(lists, lists.test);
@@ -228,21 +234,30 @@ void test_model(Attempt& attempt, Model& folded) {
     result.n_validation = static_cast<std::int64_t>(lists.validation.size());
     result.n_test = static_cast<std::int64_t>(lists.test.size());
     store_predictions(attempt, predicted, thresholds);
+    return of_test_windows;
 }
 
-void explain_model(Attempt& attempt, std::shared_ptr<Model> folded) {
-    const auto explainer = make_explainer(attempt.spec, std::move(folded));
+void explain_model(Attempt& attempt, std::shared_ptr<Model> folded, const torch::Tensor& test_logits) {
+    const auto explainer = make_explainer(attempt.spec, std::move(folded), attempt.rows.train);
     if (!explainer) return;
     const auto start = std::chrono::steady_clock::now();
-    const ExplainPlan plan = plan_explanations(attempt.rows, attempt.spec.explain.records_per_class, attempt.spec.seed);
+    const ExplainSpec& spec = attempt.spec.explain;
+    const ExplainPlan plan = plan_explanations(attempt.rows, spec, attempt.spec.seed, as_span(test_logits));
     ExplainHooks hooks;
     hooks.should_stop = [&] { return attempt.session.should_stop(); };
     hooks.on_progress = [&](double fraction) {
         attempt.session.tell(Progress{attempt.assign.attempt, "explaining", 0, 0, fraction, 0, 0});
     };
     const auto explanations = explain_all(*explainer, attempt.records, plan, *attempt.communicator, hooks);
-    attempt.result.lead_importance =
-        aggregate(plan, explanations, class_codes(attempt.lists.label_set), attempt.spec.data.leads);
+    if (!attempt.is_leader()) return;
+    ClassMaps maps =
+        aggregate(plan, explanations, {class_codes(attempt.lists.label_set), explainer->rows()}, spec.min_r2);
+    attempt.result.lead_importance = std::move(maps.rows);
+    attempt.result.metrics.insert(attempt.result.metrics.end(), maps.metrics.begin(), maps.metrics.end());
+    for (std::string& note : maps.notes) attempt.result.notes.push_back(std::move(note));
+    if (!maps.arrays.arrays.empty())
+        attempt.add_artifact("lead_importance", "lead_importance.safetensors",
+                             save_arrays(maps.arrays, attempt.file("lead_importance.safetensors")));
     attempt.result.explain_seconds = seconds_since(start);
 }
 
@@ -291,8 +306,8 @@ Finished JobRunner::run_job(const Assign& assign) {
     attempt.model->eval();
     store_model(attempt);
     const auto folded = attempt.model->fold();
-    test_model(attempt, *folded);
-    explain_model(attempt, folded);
+    const auto test_logits = test_model(attempt, *folded);
+    explain_model(attempt, folded, test_logits);
     attempt.communicator->barrier();
     Finished finished{assign.attempt, 0, "", ""};
     if (attempt.is_leader()) {

@@ -71,6 +71,19 @@ std::string words_of(const PrepareNotes& notes) {
     return words;
 }
 
+std::string words_of(Refusal refusal) {
+    return refusal == Refusal::kNoBeats ? "no lead map: no R peak was found (explain.align: beats)"
+                                        : "no lead map: III is not II - I, so its leads do not come from one set of "
+                                          "electrodes (explain.space: electrodes)";
+}
+
+/// There are no training records here, so none can take the place of masked parts.
+std::unique_ptr<Explainer> explainer_of(const ReadyModel& model) {
+    auto explainer = make_explainer(model.info.spec, model.folded, {});
+    if (!explainer) throw InputError("explain.method of this model's job is none: there is no lead map");
+    return explainer;
+}
+
 nlohmann::json nested(const torch::Tensor& tensor) {
     if (tensor.dim() == 0) return tensor.item<double>();
     auto list = nlohmann::json::array();
@@ -91,9 +104,10 @@ nlohmann::json predict_one(const std::string& path, const std::vector<ReadyModel
             probabilities.push_back(nested(torch::sigmoid(logits.to(torch::kFloat64)).squeeze(0)));
             answer["notes"] = words_of(source.notes());
             if (!is_explained) continue;
-            const auto explainer = make_explainer(model.info.spec, model.folded);
-            if (!explainer) throw InputError("explain.method of this model's job is none: there is no lead map");
-            const auto coefficients = explainer->explain(source, 0).coefficients / static_cast<double>(models.size());
+            const auto explainer = explainer_of(model);
+            const Explanation explanation = explainer->explain(source, 0);
+            if (explanation.refusal != Refusal::kNone) throw InputError(words_of(explanation.refusal));
+            const auto coefficients = explanation.coefficients / static_cast<double>(models.size());
             importance = importance.defined() ? importance + coefficients : coefficients;
         }
         answer["probabilities"] = std::move(probabilities);
@@ -116,11 +130,13 @@ int run_predict(const std::string& request_path, const std::string& answer_path)
     prepare_process_for_training(1);
     const torch::NoGradGuard no_gradients;
     const auto models = load_models(request);
-    nlohmann::json answer = {{"class_codes", models.front().info.class_codes},
-                             {"leads", models.front().info.spec.data.leads},
-                             {"records", nlohmann::json::array()}};
+    const bool is_explained = request.at("explain").get<bool>();
+    nlohmann::json answer = {
+        {"class_codes", models.front().info.class_codes},
+        {"leads", is_explained ? explainer_of(models.front())->rows() : models.front().info.spec.data.leads},
+        {"records", nlohmann::json::array()}};
     for (const auto& path : request.at("records"))
-        answer["records"].push_back(predict_one(path.get<std::string>(), models, request.at("explain").get<bool>()));
+        answer["records"].push_back(predict_one(path.get<std::string>(), models, is_explained));
     write_file_durably(answer_path, answer.dump());
     return kExitDone;
 }

@@ -14,8 +14,7 @@ using Table = std::map<std::string, Made, std::less<>>;
 
 using MakeModel = std::function<std::shared_ptr<Model>(const ModelShape&, const JobSpec&)>;
 using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(FlatParameters&, const TrainSpec&)>;
-using MakeExplainer =
-    std::function<std::unique_ptr<Explainer>(std::shared_ptr<Model>, const ExplainSpec&, std::int64_t)>;
+using MakeExplainMethod = std::function<std::unique_ptr<ExplainMethod>(const ExplainSpec&, std::int64_t)>;
 
 const Table<MakeModel>& models() {
     static const Table<MakeModel> table{{"inception",
@@ -58,11 +57,11 @@ const Table<Schedule>& schedules() {
     return table;
 }
 
-const Table<MakeExplainer>& explainers() {
-    static const Table<MakeExplainer> table{
-        {"lime", make_lime},
-        {"occlusion", make_occlusion},
-        {"none", [](std::shared_ptr<Model>, const ExplainSpec&, std::int64_t) { return nullptr; }}};
+const Table<MakeExplainMethod>& explain_methods() {
+    static const Table<MakeExplainMethod> table{{"lime", make_lime},
+                                                {"kernel_shap", make_kernel_shap},
+                                                {"occlusion", make_occlusion},
+                                                {"none", [](const ExplainSpec&, std::int64_t) { return nullptr; }}};
     return table;
 }
 
@@ -104,8 +103,11 @@ TrainParts make_train_parts(const JobSpec& spec, const std::vector<double>& posi
             find(schedules(), "train.schedule", spec.train.schedule)};
 }
 
-std::unique_ptr<Explainer> make_explainer(const JobSpec& spec, std::shared_ptr<Model> folded) {
-    return find(explainers(), "explain.method", spec.explain.method)(std::move(folded), spec.explain, spec.seed);
+std::unique_ptr<Explainer> make_explainer(const JobSpec& spec, std::shared_ptr<Model> folded,
+                                          std::span<const std::int32_t> background) {
+    auto method = find(explain_methods(), "explain.method", spec.explain.method)(spec.explain, spec.seed);
+    if (!method) return nullptr;
+    return std::make_unique<Explainer>(std::move(folded), spec, std::move(method), background);
 }
 
 LoadedModel load_model(const std::string& path, const std::string& expected_digest) {
@@ -127,7 +129,7 @@ std::vector<std::string> registered_choices(std::string_view key) {
     if (key == "loss") return names_in(losses());
     if (key == "train.optimizer") return names_in(optimizers());
     if (key == "train.schedule") return names_in(schedules());
-    if (key == "explain.method") return names_in(explainers());
+    if (key == "explain.method") return names_in(explain_methods());
     return {};
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,8 +26,9 @@ std::shared_ptr<Model> make_model(const JobSpec& spec, std::int64_t classes);
 /// (balanced_weights), and not looked at for none.
 TrainParts make_train_parts(const JobSpec& spec, const std::vector<double>& positive_weights = {});
 
-/// nullptr for explain.method: none. `folded` as from Model::fold.
-std::unique_ptr<Explainer> make_explainer(const JobSpec& spec, std::shared_ptr<Model> folded);
+/// nullptr for explain.method: none. `folded` as from Model::fold, `background` the records of the training list.
+std::unique_ptr<Explainer> make_explainer(const JobSpec& spec, std::shared_ptr<Model> folded,
+                                          std::span<const std::int32_t> background);
 
 struct LoadedModel {
     std::shared_ptr<Model> model;  ///< in evaluation mode, on the CPU

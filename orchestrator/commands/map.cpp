@@ -25,7 +25,7 @@ void add_map_command(CLI::App& app, int& exit_code) {
     CLI::App* command = app.add_subcommand("map", "show which leads speak for which diagnosis");
     command->add_option("--class", options->classes, "codes or abbreviations, separated by commas [all]");
     command->add_flag("--parts", options->wants_parts,
-                      "one class in detail: leads x segments of time");
+                      "one class in detail: leads x segments of time, or parts of the beat");
     command
         ->add_option("--against", options->against, "the map with this key=value less the map without; may be repeated")
         ->excludes("--parts");

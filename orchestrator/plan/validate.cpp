@@ -112,6 +112,36 @@ bool are_known_good(const std::vector<std::string>& leads) {
     return std::equal(leads.begin(), leads.end(), kLeadNames.begin(), kLeadNames.end());
 }
 
+bool has_lead(const DataSpec& data, std::string_view name) {
+    return std::find(data.leads.begin(), data.leads.end(), name) != data.leads.end();
+}
+
+void check_explain(const JobSpec& spec, Problems& problems) {
+    const ExplainSpec& explain = spec.explain;
+    if (explain.method == "none") return;
+    if (explain.space == "electrodes") {
+        if (!has_lead(spec.data, "I") || !has_lead(spec.data, "II"))
+            problems.push_back({{"explain.space", "data.leads"},
+                                "explain.space is electrodes, whose potentials follow from leads I and II: data.leads "
+                                "must have both"});
+        if (spec.data.normalize == "zscore")
+            problems.push_back({{"explain.space", "data.normalize"},
+                                "explain.space is electrodes, but data.normalize is zscore: leads that were "
+                                "standardised one by one do not come from one set of electrodes any more"});
+    }
+    if (explain.method != "kernel_shap") return;
+    const auto rows = static_cast<std::int64_t>(spec.data.leads.size());  // electrodes are at most three less
+    const std::int64_t parts =
+        (explain.space == "electrodes" ? rows - 3 : rows) * (explain.align == "beats" ? 4 : explain.segments);
+    const std::int64_t ends = 1 + (explain.baseline == "background" ? explain.background_records : 1);
+    if (parts > 8 && explain.perturbations - ends < 2 * parts)
+        problems.push_back(
+            {{"explain.perturbations", "explain.segments"},
+             fmt::format("explain.perturbations is {}, but kernel_shap needs at least two for each of {} "
+                         "parts and {} for the ends",
+                         explain.perturbations, parts, ends)});
+}
+
 void check_folds(const JobSpec& spec, Problems& problems) {
     if (spec.fold >= spec.folds.k)
         problems.push_back({{"fold", "folds.k"},
@@ -196,6 +226,7 @@ std::vector<PointProblem> problems_of(const JobSpec& spec) {
         problems.push_back({{"model.kernels"}, "model.kernels is empty: give at least one length"});
     check_window(spec, problems);
     check_training(spec, problems);
+    check_explain(spec, problems);
     return problems;
 }
 

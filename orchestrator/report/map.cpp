@@ -26,7 +26,7 @@ constexpr const char* kChanceMark = "°";
 
 MapClass finish(const std::string& code, const std::string& abbreviation, const Pooled& pooled,
                 const std::vector<std::string>& leads) {
-    MapClass one{code, abbreviation, pooled.n, std::nullopt, std::nullopt, {}};
+    MapClass one{code, abbreviation, pooled.n, std::nullopt, std::nullopt, {}, pooled.n_dropped};
     if (pooled.r2_n > 0) one.r2 = pooled.r2_sum.value() / static_cast<double>(pooled.r2_n);
     for (std::size_t lead = 0; lead < leads.size(); ++lead) {
         std::optional<double> value;
@@ -215,6 +215,12 @@ std::string target_of(const Selection& selection) {
 LeadMap lead_map(const ReadStore& store, const MapRequest& request) {
     const Selection selection = select_jobs(store, request.filter);
     const MapPool pool = pool_jobs(store, selection);
+    if (pool.classes.empty() && pool.without_fit > 0)
+        throw InputError(
+            fmt::format("every explanation of sweep {} was left out (a fit below explain.min_r2, or records "
+                        "that could not be explained): raise explain.perturbations, or lower "
+                        "explain.segments or explain.min_r2",
+                        selection.sweep));
     if (pool.classes.empty())
         throw InputError(fmt::format("no finished job of sweep {} has an explanation; explain.method must not be none",
                                      selection.sweep));
@@ -241,6 +247,13 @@ LeadMap lead_map(const ReadStore& store, const MapRequest& request) {
     add_belief(map);
     add_empty_classes(store, selection, request, map);
     add_notes(selection, map);
+    std::int64_t dropped = 0;
+    for (const MapClass& one : map.classes) dropped += one.n_dropped;
+    if (dropped > 0)
+        map.notes.push_back(
+            fmt::format("{} explanations fit too poorly (explain.min_r2) or could not be made, and are "
+                        "left out.",
+                        dropped));
     if (pool.has_other_leads) map.notes.push_back("Leads other than the standard twelve are left out.");
     return map;
 }

@@ -25,7 +25,8 @@ struct MapClass {
     std::optional<std::size_t> top_lead;  ///< index of the lead with the largest importance
     /// One for each lead: mean over the records of the sum over segments of the signed coefficient.
     std::vector<std::optional<double>> importance;
-    MapBelief belief = {};  ///< over the jobs: folds, and whatever else was pooled
+    std::int64_t n_dropped = 0;  ///< explanations that were left out
+    MapBelief belief = {};       ///< over the jobs: folds, and whatever else was pooled
 };
 
 /// Tested against chance, and not told apart from it: p >= 0.05 after Holm's adjustment.

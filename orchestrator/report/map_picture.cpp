@@ -14,6 +14,7 @@ namespace {
 
 constexpr double kCell = 44;      // px
 constexpr double kPartCell = 62;  // px
+constexpr double kAgreed = 0.8;   // share of the records
 constexpr double kRow = 24;       // px
 constexpr double kLetter = 7.0;   // px, a generous mean width of 12 px sans-serif
 constexpr double kTop = 74;       // px: caption and lead names
@@ -200,13 +201,20 @@ std::string draw_parts(const PartMap& map) {
             const auto& value = map.importance[lead][s];
             const double x = kLeft + kPartCell * static_cast<double>(s);
             body += cell_at(x, y, value, largest, decimals, kPartCell);
+            // Records agree on the sign of this part.
+            if (const auto& agreement = map.sign_agreement[lead][s]; agreement && *agreement >= kAgreed)
+                body += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2\" fill=\"#111\"/>\n", x + kPartCell - 7,
+                                    y + 6);
         }
         y += kRow;
     }
     body +=
         scale_at(kLeft, y + 30, std::min(300.0, kPartCell * static_cast<double>(map.parts.size())), largest, decimals);
     y += 84;
-    body += notes_at(y, map.notes, width);
+    auto notes = map.notes;
+    notes.insert(notes.begin(),
+                 fmt::format("A dot: at least {:.0f} % of the records have the sign of the mean.", 100 * kAgreed));
+    body += notes_at(y, notes, width);
     return document(map.caption, body, width, y + 6);
 }
 

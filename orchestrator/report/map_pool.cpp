@@ -54,11 +54,18 @@ OfJob add_job(const SqlResult& result, MapPool& pool) {
             continue;
         }
         const std::int64_t n = as_integer(row[3]).value_or(0);
-        if (n == 0) continue;
+        const std::int64_t dropped = as_integer(row[5]).value_or(0);
+        const bool is_first_lead = !n_of_class.contains(code);
+        if (n == 0) {
+            if (is_first_lead && dropped > 0) ++pool.without_fit;
+            n_of_class.emplace(code, 0);
+            continue;
+        }
         Pooled& pooled = pool.classes[code];
         std::int64_t& job_n = n_of_class[code];
         pooled.n += std::max<std::int64_t>(n - job_n, 0);
         job_n = std::max(job_n, n);
+        if (is_first_lead) pooled.n_dropped += dropped;
         if (const auto importance = as_number(row[2])) {
             pooled.weighted_sum[name].add_product(static_cast<double>(n), *importance);
             pooled.lead_n[name] += n;
@@ -97,7 +104,7 @@ MapPool pool_jobs(const ReadStore& store, const Selection& selection) {
         if (job.attempt_id == 0) continue;
         pool.job_of_fold.push_back(i);
         results.push_back(
-            store.ask("SELECT class_code, lead, sum(importance), max(n), avg(r2) FROM lead_importance "
+            store.ask("SELECT class_code, lead, sum(importance), max(n), avg(r2), max(n_dropped) FROM lead_importance "
                       "WHERE attempt_id = ? GROUP BY class_code, lead",
                       {job.attempt_id}));
     }

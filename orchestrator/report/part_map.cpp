@@ -17,7 +17,9 @@ namespace {
 /// Weighted by explained records, in exact sums.
 struct PooledPart {
     ExactSum importance;
+    ExactSum agreement;
     std::int64_t n = 0;
+    std::int64_t agreement_n = 0;
 };
 
 using Parts = std::map<std::pair<std::string, std::int64_t>, PooledPart>;
@@ -52,19 +54,23 @@ std::vector<std::string> part_names(const Selection& selection) {
 /// Adds one job's rows of the class; returns its explained records.
 std::int64_t add_job(const ReadStore& store, std::int64_t attempt, const std::string& code, Parts& parts) {
     const SqlResult rows = store.ask(
-        "SELECT lead, segment, importance, n FROM lead_importance WHERE attempt_id = ? AND class_code "
+        "SELECT lead, segment, importance, sign_agreement, n FROM lead_importance WHERE attempt_id = ? AND class_code "
         "= ? "
         "AND n > 0",
         {attempt, code});
     std::int64_t most = 0;
     for (const auto& row : rows.rows) {
-        const std::int64_t n = as_integer(row[3]).value_or(0);
+        const std::int64_t n = as_integer(row[4]).value_or(0);
         PooledPart& part = parts[{as_text(row[0]), as_integer(row[1]).value_or(0)}];
         const auto importance = as_number(row[2]);
         if (!importance) continue;
         part.importance.add_product(static_cast<double>(n), *importance);
         part.n += n;
         most = std::max(most, n);
+        if (const auto agreement = as_number(row[3])) {
+            part.agreement.add_product(static_cast<double>(n), *agreement);
+            part.agreement_n += n;
+        }
     }
     return most;
 }
@@ -72,10 +78,13 @@ std::int64_t add_job(const ReadStore& store, std::int64_t attempt, const std::st
 void fill(const Parts& parts, PartMap& map) {
     for (const std::string& lead : map.leads) {
         auto& importance = map.importance.emplace_back(map.parts.size());
+        auto& agreement = map.sign_agreement.emplace_back(map.parts.size());
         for (std::size_t s = 0; s < map.parts.size(); ++s) {
             const auto found = parts.find({lead, static_cast<std::int64_t>(s)});
             if (found == parts.end() || found->second.n == 0) continue;
             importance[s] = found->second.importance.value() / static_cast<double>(found->second.n);
+            if (found->second.agreement_n > 0)
+                agreement[s] = found->second.agreement.value() / static_cast<double>(found->second.agreement_n);
         }
     }
 }
@@ -112,14 +121,15 @@ Table as_table(const PartMap& map) {
     table.caption =
         fmt::format("{}; n = {}{}", map.caption, map.n, map.r2 ? fmt::format(", R2 = {:.2f}", *map.r2) : "");
     table.columns.push_back({map.leads.size() == kLeadCount ? "lead" : "electrode", Alignment::kLeft});
-    for (const std::string& part : map.parts) table.columns.push_back({part, Alignment::kRight});
+    for (const std::string& part : map.parts) table.columns.push_back({part, Alignment::kRight, {"mean", "agreement"}});
     for (std::size_t lead = 0; lead < map.leads.size(); ++lead) {
         auto& row = table.rows.emplace_back();
         row.push_back(cell_of(map.leads[lead]));
         for (std::size_t s = 0; s < map.parts.size(); ++s) {
             const auto& value = map.importance[lead][s];
-            Cell cell{value ? fmt::format("{:+.{}f}", *value, decimals) : "",
-                      {value ? CellValue(*value) : CellValue()}};
+            const auto& agreement = map.sign_agreement[lead][s];
+            Cell cell{value ? fmt::format("{:+.{}f}", *value, decimals) : "", {}};
+            cell.values = {value ? CellValue(*value) : CellValue(), agreement ? CellValue(*agreement) : CellValue()};
             cell.is_best = value && *value > 0 && *value == largest;
             row.push_back(std::move(cell));
         }

@@ -16,6 +16,8 @@ struct PartMap {
     std::vector<std::string> parts;  ///< S: "P", "QRS", "ST-T", "rest", or "2-3 s"
     /// [R][S] mean over the explained records of the signed coefficient.
     std::vector<std::vector<std::optional<double>>> importance;
+    /// [R][S] mean over the jobs, weighted by their records, of the share of records whose sign is that of the mean.
+    std::vector<std::vector<std::optional<double>>> sign_agreement;
     std::int64_t n = 0;
     std::optional<double> r2;
     std::vector<std::string> notes;

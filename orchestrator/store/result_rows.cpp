@@ -1,12 +1,18 @@
 #include "orchestrator/store/result_rows.hpp"
 
 #include <cmath>
+#include <optional>
 
 namespace leadsweep {
 namespace {
 
 bool is_nan(const std::optional<double>& value) {
     return value && std::isnan(*value);
+}
+
+/// What was computed over explained records is missing where there are none.
+std::optional<double> of_records(const LeadImportance& i, double value) {
+    return i.n > 0 ? std::optional<double>(value) : std::nullopt;
 }
 
 }  // namespace
@@ -20,8 +26,9 @@ void insert_result_rows(Connection& connection, AttemptId attempt, const JobResu
         connection.run("INSERT INTO metrics VALUES (?, ?, ?, ?, ?, ?, ?)", attempt, m.split, m.class_code, m.name,
                        m.value, is_nan(m.value), m.n_positive);
     for (const LeadImportance& i : result.lead_importance)
-        connection.run("INSERT INTO lead_importance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", attempt, i.class_code, i.lead,
-                       i.segment, i.importance, i.magnitude, i.sd, i.n, i.r2);
+        connection.run("INSERT INTO lead_importance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", attempt, i.class_code,
+                       i.lead, i.segment, of_records(i, i.importance), of_records(i, i.magnitude), of_records(i, i.sd),
+                       i.n, i.r2, of_records(i, i.sign_agreement), i.n_dropped);
     for (const Artifact& a : result.artifacts)
         connection.run("INSERT INTO artifacts VALUES (?, ?, ?, ?, ?)", attempt, a.kind, a.path, a.digest, a.size_bytes);
 }

@@ -34,7 +34,8 @@ nlohmann::json row_of(const Epoch& e) {
             e.is_best};
 }
 nlohmann::json row_of(const LeadImportance& i) {
-    return {i.class_code, i.lead, i.segment, i.importance, i.magnitude, i.sd, i.n, i.r2};
+    return {i.class_code,           i.lead,           i.segment,  i.importance, i.magnitude, i.sd, i.n,
+            optional_to_json(i.r2), i.sign_agreement, i.n_dropped};
 }
 nlohmann::json row_of(const Artifact& a) {
     return {a.kind, a.path, a.digest, a.size_bytes};
@@ -55,7 +56,8 @@ void read_row(const nlohmann::json& row, Epoch& e) {
          row.at(8)};
 }
 void read_row(const nlohmann::json& row, LeadImportance& i) {
-    i = {row.at(0), row.at(1), row.at(2), row.at(3), row.at(4), row.at(5), row.at(6), row.at(7)};
+    i = {row.at(0), row.at(1), row.at(2), row.at(3), row.at(4), row.at(5), row.at(6), optional_from_json(row.at(7)),
+         row.at(8), row.at(9)};
 }
 void read_row(const nlohmann::json& row, Artifact& a) {
     a = {row.at(0), row.at(1), row.at(2), row.at(3)};

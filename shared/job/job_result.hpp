@@ -30,13 +30,15 @@ struct Epoch {
 /// Importance of one segment of one lead for one class, over the explained records of one fold.
 struct LeadImportance {
     std::string class_code;
-    std::string lead;
+    std::string lead;  ///< or electrode (explain.space)
     std::int64_t segment = 0;
-    double importance = 0;  ///< mean of the signed coefficient on the logit
-    double magnitude = 0;   ///< mean of its absolute value
-    double sd = 0;          ///< standard deviation of the signed coefficient over the records
-    std::int64_t n = 0;     ///< explained records
-    double r2 = 0;          ///< mean weighted R2 of their linear models
+    double importance = 0;       ///< mean of the signed coefficient; no value where n is 0
+    double magnitude = 0;        ///< mean of its absolute value
+    double sd = 0;               ///< standard deviation of the signed coefficient over the records
+    std::int64_t n = 0;          ///< explained records
+    std::optional<double> r2;    ///< mean weighted R2 of their linear models; missing for methods without one
+    double sign_agreement = 0;   ///< share of the records whose coefficient has the sign of the mean
+    std::int64_t n_dropped = 0;  ///< records left out: refused, or a fit below explain.min_r2
 };
 
 /// A file of the attempt's folder that a committed row names.

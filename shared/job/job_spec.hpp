@@ -10,6 +10,8 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "shared/ecg/leads.hpp"
+#include "shared/job/explain_spec.hpp"
+#include "shared/job/key_note.hpp"
 
 namespace leadsweep {
 
@@ -92,16 +94,6 @@ struct TrainSpec {
     std::string precision = "fp32";
 };
 
-struct ExplainSpec {
-    std::string method = "lime";
-    std::int64_t segments = 10;
-    std::int64_t perturbations = 1200;
-    std::int64_t records_per_class = 50;
-    std::string baseline = "lead_mean";
-    double ridge = 1.0;
-    double kernel_width = 0.25;
-};
-
 struct ResourcesSpec {
     std::int64_t devices = 1;
     std::int64_t max_attempts = 3;
@@ -129,25 +121,6 @@ struct JobSpec {
 
     /// Samples of one prepared record: window_s at sampling_hz.
     std::int64_t window_samples() const;
-};
-
-/// Which identity a key belongs to (shared/job/key.hpp).
-enum class KeyPart {
-    kTrain,     ///< changes what is trained: in train_key and key
-    kEvaluate,  ///< changes only what is computed from the trained model: in key
-    kNone       ///< changes where or when, or is covered by the digests of records and folds: in neither
-};
-
-/// What is known of one key of a job besides its type and default.
-struct KeyNote {
-    const char* path;  ///< dotted, as in the sweep file: "model.depth"
-    const char* unit;  ///< "" if none
-    KeyPart part;
-    const char* text;
-    double minimum = 0;
-    double maximum = 0;                     ///< minimum == maximum: no range
-    std::vector<std::string> choices = {};  ///< alternatives of a string
-    bool is_minimum_open = false;           ///< the minimum itself is not allowed
 };
 
 /// Calls visitor(KeyNote, field) for every setting of `spec` (const or not), in the order in which they are documented.
@@ -359,37 +332,7 @@ void visit_settings(Spec& s, Visitor&& v) {
         0,
         {"fp32", "tf32", "bf16"}},
       s.train.precision);
-    v(K{"explain.method",
-        "",
-        KeyPart::kEvaluate,
-        "how lead importance is computed",
-        0,
-        0,
-        {"lime", "occlusion", "none"}},
-      s.explain.method);
-    v(K{"explain.segments", "", KeyPart::kEvaluate, "equal parts of the window", 1, 1000}, s.explain.segments);
-    v(K{"explain.perturbations", "", KeyPart::kEvaluate, "masked copies of each explained record", 2, 1e7},
-      s.explain.perturbations);
-    v(K{"explain.records_per_class", "records", KeyPart::kEvaluate, "most explained positives of a class", 1, 1e6},
-      s.explain.records_per_class);
-    v(K{"explain.baseline",
-        "",
-        KeyPart::kEvaluate,
-        "what takes the place of a masked part",
-        0,
-        0,
-        {"lead_mean", "zero"}},
-      s.explain.baseline);
-    v(K{"explain.ridge", "", KeyPart::kEvaluate, "penalty of the linear model", 0, 1e6}, s.explain.ridge);
-    v(K{"explain.kernel_width",
-        "",
-        KeyPart::kEvaluate,
-        "width of the kernel over the masks' cosine distance",
-        0,
-        100,
-        {},
-        true},
-      s.explain.kernel_width);
+    visit_explain_settings(s.explain, v);
     v(K{"resources.devices", "", KeyPart::kNone, "devices that share one job", 1, 1024}, s.resources.devices);
     v(K{"resources.max_attempts", "", KeyPart::kNone, "attempts before a job counts as failed", 1, 100},
       s.resources.max_attempts);

@@ -10,7 +10,7 @@ inline constexpr int kPreparation = 1;  ///< decoding, window, resampling, norma
 inline constexpr int kModel = 1;        ///< architecture and initial weights
 inline constexpr int kTraining = 1;     ///< loss, optimizer, sampler, early stopping
 inline constexpr int kMetrics = 2;      ///< every figure computed from predictions
-inline constexpr int kExplain = 1;      ///< lead importance
+inline constexpr int kExplain = 2;      ///< lead importance
 
 /// All of them, in this order: what Hello carries and a supervisor compares.
 inline std::vector<int> all() {

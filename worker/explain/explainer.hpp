@@ -1,58 +1,70 @@
-// Which parts of a record a network's logits rest on: one signed coefficient a class, lead and segment of time. A
-// segment is one of S equal parts of the window (boundaries by integer division), masked by putting a baseline in its
-// place.
+// Which parts of a record a network's outputs rest on: one signed coefficient a class, row and segment of time. Rows
+// are leads or electrodes (explain.space); segments are equal parts of the window (boundaries by integer division), or
+// the parts of all its beats (explain.align).
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 #include <torch/torch.h>
 
 #include "shared/job/job_spec.hpp"
+#include "worker/explain/masked_record.hpp"
+#include "worker/explain/method.hpp"
 #include "worker/model/model.hpp"
 #include "worker/model/record_source.hpp"
 
 namespace leadsweep {
 
+/// Why a record has no explanation.
+enum class Refusal {
+    kNone,
+    kInconsistentLeads,  ///< explain.space: electrodes, and III is not II - I
+    kNoBeats             ///< explain.align: beats, and no R peak was found
+};
+
 /// Of one record, on the CPU, float64.
 struct Explanation {
-    torch::Tensor coefficients;  ///< [K, L, S], on the logit: positive where the part speaks for the class
-    torch::Tensor r2;            ///< [K] weighted R2 of the linear models; 0 for methods that have none
+    torch::Tensor coefficients;  ///< [K, R, S], positive where the part speaks for the class; undefined if refused
+    torch::Tensor r2;            ///< [K] weighted R2 of the linear models; NaN for methods that have none
+    /// [K, kFaithfulnessFigures] for the classes that were asked for, NaN for all others (faithfulness.hpp).
+    torch::Tensor faithfulness;
+    Refusal refusal = Refusal::kNone;
 };
 
 class Explainer {
 public:
-    virtual ~Explainer() = default;
-    /// A function of the network, the record and the seed alone. `on_progress(fraction)` is called after each batch of
-    /// perturbed copies; what it throws ends the explanation. Throws JobError(kInvalid) where the settings cannot
-    /// serve.
-    virtual Explanation explain(const RecordSource& records, std::int32_t record,
-                                const std::function<void(double)>& on_progress = {}) = 0;
+    /// `model` is folded and in evaluation mode (Model::fold). `background`: records that may take the place of masked
+    /// parts, those of the training list; used where explain.baseline is background. Throws JobError(kInvalid) where
+    /// the settings cannot serve.
+    Explainer(std::shared_ptr<Model> model, const JobSpec& spec, std::unique_ptr<ExplainMethod> method,
+              std::span<const std::int32_t> background);
+
+    /// A function of the network, the record, the settings and the background alone; how faithful it is, is measured
+    /// for `classes`. `on_progress(fraction)` is called after each batch of perturbed copies; what it throws ends the
+    /// explanation. Throws JobError(kInvalid) where the settings cannot serve.
+    Explanation explain(const RecordSource& records, std::int32_t record, std::span<const std::int64_t> classes = {},
+                        const std::function<void(double)>& on_progress = {});
+
+    const std::vector<std::string>& rows() const { return rows_.names; }  ///< R
+    std::int64_t segments() const { return segments_; }                   ///< S
+
+private:
+    Refusal refusal_of(std::span<const float> signal, std::vector<std::int64_t>& segment_of_sample) const;
+
+    std::shared_ptr<Model> model_;
+    JobSpec spec_;
+    std::unique_ptr<ExplainMethod> method_;
+    MaskRows rows_;
+    std::int64_t segments_;
+    std::vector<std::int32_t> background_;
 };
 
-/// `model` is folded and in evaluation mode (Model::fold). `seed` is the job's.
-std::unique_ptr<Explainer> make_lime(std::shared_ptr<Model> model, const ExplainSpec& spec, std::int64_t seed);
-/// Coefficient = logit of the record - logit with this part masked (Zeiler and Fergus 2014). No linear model, no
-/// randomness.
-std::unique_ptr<Explainer> make_occlusion(std::shared_ptr<Model> model, const ExplainSpec& spec, std::int64_t seed);
-
-/// Masks [P, D] of zeros and ones, float64: the first row all ones, the others of independent fair coin flips, counted
-/// from (seed, record) by Philox 4x32-10, so that they depend on nothing else.
-torch::Tensor lime_masks(std::int64_t perturbations, std::int64_t features, std::int64_t seed, std::int64_t record);
-
-/// exp(-d^2 / (2 w^2)) with d the cosine distance of each mask [P, D] from all ones; an all-zero mask has distance 1.
-torch::Tensor lime_weights(const torch::Tensor& masks, double kernel_width);
-
-struct RidgeFit {
-    torch::Tensor coefficients;  ///< [K, D]
-    torch::Tensor intercepts;    ///< [K], not penalised
-    torch::Tensor r2;            ///< [K] weighted; 0 where the outcome does not vary
-};
-
-/// Minimises sum_p w_p (y_pk - b_k - x_p beta_k)^2 + ridge * |beta_k|^2 for all K outcomes with one Cholesky
-/// factorisation of the weighted normal equations, in float64. x [P, D], y [P, K], w [P]. Throws JobError(kInvalid)
-/// where they are singular (ridge 0 and too few perturbations).
-RidgeFit fit_weighted_ridge(const torch::Tensor& x, const torch::Tensor& y, const torch::Tensor& weights, double ridge);
+/// Numbers of the equal parts that T samples are divided into: [T].
+std::vector<std::int64_t> equal_parts(std::int64_t samples, std::int64_t segments);
 
 }  // namespace leadsweep

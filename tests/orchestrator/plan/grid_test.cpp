@@ -219,6 +219,15 @@ TEST_CASE("Every contradiction between keys is found", "[grid]") {
     SECTION("more segments than samples") {
         spec.explain.segments = 1000, spec.sampling_hz = 50;
     }
+    SECTION("electrodes without lead I") {
+        spec.explain.space = "electrodes", spec.data.leads = {"II", "V1"};
+    }
+    SECTION("electrodes of standardised leads") {
+        spec.explain.space = "electrodes", spec.data.normalize = "zscore";
+    }
+    SECTION("fewer than two coalitions for each part") {
+        spec.explain.method = "kernel_shap", spec.explain.perturbations = 200;
+    }
     SECTION("no kernel") {
         spec.model.kernels = {};
     }

@@ -233,6 +233,7 @@ TEST_CASE("A map that does not beat its null says so in its title; one that does
                 result.lead_importance.push_back(
                     importance(codes[k], std::string(kLeadNames[lead]), own + 3 * noise(random), 5, 0.5));
             }
+        result.lead_importance.push_back({"426783006", "I", 0, 0, 0, 0, 0, std::nullopt, 0, 3});
         result.metrics.push_back({"test", "164909002", "auroc", std::nullopt, 0});
         finish(store, jobs[fold], result);
     }
@@ -300,8 +301,9 @@ TEST_CASE("One class in detail: leads by parts, pooled over jobs by their record
                                         std::vector{job_row(0, 75, "bce"), job_row(1, 75, "bce")});
     JobResult one;
     JobResult two;
-    one.lead_importance = {{"164889003", "V1", 0, 0.5, 0.5, 0, 10, 0.5}, {"164889003", "V1", 1, 2, 2, 0, 10, 0.5}};
-    two.lead_importance = {{"164889003", "V1", 0, 1.5, 1.5, 0, 30, 0.5}};
+    one.lead_importance = {{"164889003", "V1", 0, 0.5, 0.5, 0, 10, 0.5, 0.6, 0},
+                           {"164889003", "V1", 1, 2, 2, 0, 10, 0.5, 1, 0}};
+    two.lead_importance = {{"164889003", "V1", 0, 1.5, 1.5, 0, 30, 0.5, 1, 0}};
     finish(store, jobs[0], one);
     finish(store, jobs[1], two);
     const ReadStore reader = ReadStore::open(store.path());
@@ -310,11 +312,10 @@ TEST_CASE("One class in detail: leads by parts, pooled over jobs by their record
     CHECK(map.parts[1] == "1-2 s");
     CHECK(map.n == 40);
     CHECK(map.importance[6][0].value() == Approx(1.25));
+    CHECK(map.sign_agreement[6][0].value() == Approx(0.9));
     CHECK(map.importance[6][1].value() == Approx(2));
     CHECK_FALSE(map.importance[0][0]);
-    const std::string text = render(as_table(map), TableFormat::kText);
-    CHECK(holds(text, "+1.25"));
-    CHECK(holds(text, "+2.00*"));
+    CHECK(holds(render(as_table(map), TableFormat::kText), "V1     +1.25   +2.00*"));
     CHECK(holds(draw_parts(map), ">+2.00</text>"));
     CHECK(holds(refusal([&] { part_map(reader, {}); }), "name it with --class"));
 }

@@ -296,7 +296,8 @@ TEST_CASE("All rows of a result come back, missing told from NaN", "[store]") {
     result.metrics.push_back({"test", "", "macro_f1", std::nan(""), 1});
     result.metrics.push_back({"test", "", "accuracy", std::nullopt, 1});
     result.epochs.push_back({1, std::nan(""), std::nullopt, 0.7, 0.3, 1e-3, 2.0, 100.0, true});
-    result.lead_importance.push_back({"10370003", "V1", 3, -0.5, 0.7, 0.1, 12, 0.8});
+    result.lead_importance.push_back({"10370003", "V1", 3, -0.5, 0.7, 0.1, 12, 0.8, 0.75, 2});
+    result.lead_importance.push_back({"10370003", "V2", 3, 0, 0, 0, 0, std::nullopt, 0, 14});
     result.artifacts.push_back({"model", "model.safetensors", "digest", 123});
     result.notes = {"one lead was constant"};
     result.is_reused = true;
@@ -311,8 +312,13 @@ TEST_CASE("All rows of a result come back, missing told from NaN", "[store]") {
                  "FROM epochs")
             .rows == std::vector<std::vector<SqlValue>>{
                          {std::monostate{}, std::int64_t{1}, std::monostate{}, std::int64_t{0}, 0.7, std::int64_t{1}}});
-    CHECK(reader.ask("SELECT lead, segment, importance, magnitude, sd, n, r2 FROM lead_importance").rows ==
-          std::vector<std::vector<SqlValue>>{{"V1", std::int64_t{3}, -0.5, 0.7, 0.1, std::int64_t{12}, 0.8}});
+    CHECK(reader
+              .ask("SELECT lead, segment, importance, magnitude, sd, n, r2, sign_agreement, n_dropped "
+                   "FROM lead_importance ORDER BY lead")
+              .rows == std::vector<std::vector<SqlValue>>{
+                           {"V1", std::int64_t{3}, -0.5, 0.7, 0.1, std::int64_t{12}, 0.8, 0.75, std::int64_t{2}},
+                           {"V2", std::int64_t{3}, std::monostate{}, std::monostate{}, std::monostate{},
+                            std::int64_t{0}, std::monostate{}, std::monostate{}, std::int64_t{14}}});
     CHECK(reader.ask("SELECT is_reused, notes FROM attempts").rows ==
           std::vector<std::vector<SqlValue>>{{std::int64_t{1}, "[\"one lead was constant\"]"}});
     const auto model = store.find_trained_model(row.keys.train_key);

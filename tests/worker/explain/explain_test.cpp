@@ -5,6 +5,7 @@
 #include "tests/worker/records_in_memory.hpp"
 #include "tests/worker/torch_catch.hpp"
 #include "worker/explain/importance.hpp"
+#include "worker/explain/linear_fit.hpp"
 #include "worker/registry.hpp"
 
 using namespace leadsweep;
@@ -29,19 +30,38 @@ private:
     torch::Tensor weights_;  ///< [K, L, T]
 };
 
-ExplainSpec small_spec(const std::string& baseline) {
-    ExplainSpec spec;
-    spec.segments = 5;  // of 32 samples: parts of 6 and 7
-    spec.perturbations = 200;
-    spec.baseline = baseline;
-    spec.ridge = 0;
+JobSpec small_spec(const std::string& method, const std::string& baseline) {
+    JobSpec spec;
+    spec.data.leads = {"I", "II", "III"};
+    spec.explain.method = method;
+    spec.explain.segments = 5;  // of 32 samples: parts of 6 and 7
+    spec.explain.perturbations = 200;
+    spec.explain.baseline = baseline;
+    spec.explain.background_records = 4;
+    spec.explain.ridge = 0;
     return spec;
 }
 
+const std::vector<std::int32_t> kBackground{0, 1, 2, 3};
+
+/// What stands in the place of a masked part: [L, T], the mean over the background where there is one.
+torch::Tensor baseline_of(const torch::Tensor& signals, std::int64_t record, const ExplainSpec& spec) {
+    const auto signal = signals[record];
+    if (spec.baseline == "zero") return torch::zeros_like(signal);
+    if (spec.baseline == "lead_mean") return signal.mean(1, true).expand_as(signal);
+    if (spec.baseline == "background") return signals.slice(0, 0, 4).mean(0);
+    auto baseline = signal.clone();
+    for (std::int64_t s = 0; s < spec.segments; ++s) {
+        auto part = baseline.slice(1, s * 32 / spec.segments, (s + 1) * 32 / spec.segments);
+        part.copy_(part.mean(1, true).expand_as(part).clone());
+    }
+    return baseline;
+}
+
 /// What each part of a record adds to each logit of a linear model, against the baseline: [K, L, S].
-torch::Tensor true_parts(const torch::Tensor& weights, const torch::Tensor& signal, const ExplainSpec& spec) {
-    const auto baseline = spec.baseline == "zero" ? torch::zeros({3, 1}) : signal.mean(1, true);
-    const auto per_sample = (weights * (signal - baseline)).to(torch::kFloat64);
+torch::Tensor true_parts(const torch::Tensor& weights, const torch::Tensor& signals, std::int64_t record,
+                         const ExplainSpec& spec) {
+    const auto per_sample = (weights * (signals[record] - baseline_of(signals, record, spec))).to(torch::kFloat64);
     std::vector<torch::Tensor> parts;
     for (std::int64_t s = 0; s < spec.segments; ++s)
         parts.push_back(per_sample.slice(2, s * 32 / spec.segments, (s + 1) * 32 / spec.segments).sum(2));
@@ -87,33 +107,92 @@ TEST_CASE("Masks depend on seed and record alone and are fair", "[explain]") {
 }
 
 TEST_CASE("Explanations of a linear model are its parts", "[explain]") {
-    const std::string method = GENERATE("lime", "occlusion");
-    JobSpec spec;
-    spec.explain = small_spec(GENERATE("lead_mean", "zero"));
-    spec.explain.method = method;
+    const std::string method = GENERATE("lime", "kernel_shap", "occlusion");
+    const std::string baseline = GENERATE("lead_mean", "zero", "segment_mean", "background");
+    if (method == "lime" && baseline == "background") return;  // see below: copies differ by more than their masks
+    const JobSpec spec = small_spec(method, baseline);
     const SmallProblem problem;
     const RecordsInMemory records(problem.signals);
     const auto weights = torch::randn({2, 3, 32});
-    const auto explainer = make_explainer(spec, std::make_shared<LinearModel>(weights));
+    const auto explainer = make_explainer(spec, std::make_shared<LinearModel>(weights), kBackground);
     double progress = 0;
-    const auto explanation = explainer->explain(records, 4, [&](double fraction) { progress = fraction; });
+    const auto explanation = explainer->explain(records, 44, {}, [&](double fraction) { progress = fraction; });
     CHECK(progress == 1);
-    CHECK(close(explanation.coefficients, true_parts(weights, problem.signals[4], spec.explain), 1e-4));
-    if (method == "lime") CHECK(explanation.r2.min().item<double>() > 0.999999);
+    const auto truth = true_parts(weights, problem.signals, 44, spec.explain);
+    if (method == "kernel_shap" && baseline == "background") {
+        CHECK(close(explanation.coefficients.sum({1, 2}), truth.sum({1, 2}), 1e-4));
+        return;
+    }
+    CHECK(close(explanation.coefficients, truth, 1e-4));
+    if (method == "occlusion")
+        CHECK(explanation.r2.isnan().all().item<bool>());
+    else
+        CHECK(explanation.r2.min().item<double>() > 0.999999);
 }
 
-TEST_CASE("More segments than samples are refused", "[explain]") {
-    JobSpec spec;
-    spec.explain = small_spec("zero");
-    spec.explain.segments = 33;
+TEST_CASE("A random background blurs a linear model's parts, and more perturbations sharpen them", "[explain]") {
+    const std::string method = GENERATE("lime", "kernel_shap");
     const SmallProblem problem;
-    const auto explainer = make_explainer(spec, std::make_shared<LinearModel>(torch::randn({2, 3, 32})));
-    CHECK_THROWS_AS(explainer->explain(RecordsInMemory(problem.signals), 0), JobError);
+    const RecordsInMemory records(problem.signals);
+    const auto weights = torch::randn({2, 3, 32});
+    const auto error = [&](std::int64_t perturbations) {
+        JobSpec spec = small_spec(method, "background");
+        spec.explain.perturbations = perturbations;
+        const auto explainer = make_explainer(spec, std::make_shared<LinearModel>(weights), kBackground);
+        const auto truth = true_parts(weights, problem.signals, 44, spec.explain);
+        return ((explainer->explain(records, 44).coefficients - truth).norm() / truth.norm()).item<double>();
+    };
+    const double rough = error(200);
+    const double fine = error(20000);
+    CHECK(fine < rough / 3);
+    CHECK(fine < 0.1);
+}
+
+TEST_CASE("Probabilities are explained where they are asked for", "[explain]") {
+    JobSpec spec = small_spec("occlusion", "zero");
+    spec.explain.segments = 1;
+    spec.explain.target = "probability";
+    const SmallProblem problem;
+    const RecordsInMemory records(problem.signals);
+    const auto weights = 0.1 * torch::randn({1, 3, 32});
+    const auto explanation = make_explainer(spec, std::make_shared<LinearModel>(weights), {})->explain(records, 5);
+    const auto of_lead = (weights[0] * problem.signals[5]).to(torch::kFloat64).sum(1);
+    const auto expected = of_lead.sum().sigmoid() - (of_lead.sum() - of_lead).sigmoid();
+    CHECK(close(explanation.coefficients.view({3}), expected, 1e-6));
+}
+
+TEST_CASE("A constant lead explains nothing", "[explain]") {
+    const std::string method = GENERATE("kernel_shap", "occlusion");
+    const JobSpec spec = small_spec(method, "lead_mean");
+    SmallProblem problem;
+    problem.signals[7][1].fill_(2);
+    const RecordsInMemory records(problem.signals);
+    const auto explanation =
+        make_explainer(spec, std::make_shared<LinearModel>(torch::randn({2, 3, 32})), {})->explain(records, 7);
+    CHECK(explanation.coefficients.select(1, 1).abs().max().item<double>() < 1e-3);
+    CHECK(explanation.coefficients.select(1, 0).abs().max().item<double>() > 0.1);
+}
+
+TEST_CASE("More segments than samples, too few perturbations and a missing background are refused", "[explain]") {
+    const SmallProblem problem;
+    const RecordsInMemory records(problem.signals);
+    const auto model = std::make_shared<LinearModel>(torch::randn({2, 3, 32}));
+    JobSpec spec = small_spec("lime", "zero");
+    spec.explain.segments = 33;
+    CHECK_THROWS_AS(make_explainer(spec, model, {})->explain(records, 0), JobError);
+    spec = small_spec("kernel_shap", "zero");
+    spec.explain.perturbations = 25;
+    CHECK_THROWS_WITH(make_explainer(spec, model, {})->explain(records, 0),
+                      ContainsText("raise explain.perturbations (now 25)"));
+    CHECK_THROWS_WITH(make_explainer(small_spec("lime", "background"), model, {}),
+                      ContainsText("needs training records"));
 }
 
 TEST_CASE("Labelled positives of the tested list are explained, each once, the same ones every time", "[explain]") {
     const SmallProblem problem;
-    const auto plan = plan_explanations(problem.lists, 3, 5);
+    ExplainSpec spec;
+    spec.records_per_class = 3;
+    const auto plan = plan_explanations(problem.lists, spec, 5, {});
     std::size_t asked = 0;
     for (std::size_t k = 0; k < 3; ++k) {
         std::size_t positives = 0;
@@ -127,11 +206,28 @@ TEST_CASE("Labelled positives of the tested list are explained, each once, the s
         asked += plan.records_of_class[k].size();
     }
     CHECK(plan.records.size() < asked);  // some serve two classes
-    CHECK(plan_explanations(problem.lists, 3, 5).records == plan.records);
+    CHECK(plan_explanations(problem.lists, spec, 5, {}).records == plan.records);
     auto reversed = problem.lists;
     std::reverse(reversed.test.begin(), reversed.test.end());
-    CHECK(plan_explanations(reversed, 3, 5).records == plan.records);
-    CHECK(plan_explanations(problem.lists, 3, 6).records != plan.records);
+    CHECK(plan_explanations(reversed, spec, 5, {}).records == plan.records);
+    CHECK(plan_explanations(problem.lists, spec, 6, {}).records != plan.records);
+}
+
+TEST_CASE("True positives are those of the labelled whose logit is above 0", "[explain]") {
+    const SmallProblem problem;
+    ExplainSpec spec;
+    spec.records = "true_positives";
+    std::vector<float> logits(problem.lists.test.size() * 3, -1);
+    const std::size_t row = 7;
+    for (std::size_t k = 0; k < 3; ++k) logits[row * 3 + k] = 1;
+    const auto plan = plan_explanations(problem.lists, spec, 1, logits);
+    const std::int32_t record = problem.lists.test[row];
+    for (std::size_t k = 0; k < 3; ++k) {
+        const bool is_positive = problem.lists.labels[static_cast<std::size_t>(record) * 3 + k] == 1;
+        CHECK(plan.records_of_class[k] == (is_positive ? std::vector{record} : std::vector<std::int32_t>{}));
+    }
+    spec.records = "labelled";
+    CHECK(plan_explanations(problem.lists, spec, 1, logits).records.size() > 1);
 }
 
 TEST_CASE("Importance is the mean over explained records of each class", "[explain]") {
@@ -139,11 +235,15 @@ TEST_CASE("Importance is the mean over explained records of each class", "[expla
     plan.records = {3, 8, 9};
     plan.records_of_class = {{3, 9}, {}, {8}};
     const auto made = [](double value, double r2) {
-        return Explanation{torch::full({3, 2, 2}, value, torch::kFloat64), torch::full({3}, r2, torch::kFloat64)};
+        return Explanation{torch::full({3, 2, 2}, value, torch::kFloat64), torch::full({3}, r2, torch::kFloat64),
+                           torch::full({3, 4}, value, torch::kFloat64)};
     };
     std::vector<Explanation> explanations{made(1, 0.5), made(7, 0.6), made(-4, 0.9)};
     explanations[0].coefficients[0][1][0] = 2;
-    const auto rows = aggregate(plan, explanations, {"a", "b", "c"}, {"I", "V6"});
+    const auto maps = aggregate(plan, explanations, {{"a", "b", "c"}, {"I", "V6"}}, 0);
+    const auto& rows = maps.rows;
+    REQUIRE(maps.notes.size() == 1);
+    CHECK(maps.notes[0] == "No map for 1 classes without explained positives in the tested fold: b.");
     REQUIRE(rows.size() == 8);
     CHECK(rows[0].class_code == "a");
     CHECK(rows[0].lead == "I");
@@ -151,7 +251,8 @@ TEST_CASE("Importance is the mean over explained records of each class", "[expla
     CHECK(rows[0].magnitude == Approx(2.5));
     CHECK(rows[0].sd == Approx(5 / std::sqrt(2.0)));
     CHECK(rows[0].n == 2);
-    CHECK(rows[0].r2 == Approx(0.7));
+    CHECK(rows[0].r2.value() == Approx(0.7));
+    CHECK(rows[0].sign_agreement == 0.5);
     CHECK(rows[2].lead == "V6");
     CHECK(rows[2].segment == 0);
     CHECK(rows[2].importance == Approx(-1));
@@ -160,26 +261,59 @@ TEST_CASE("Importance is the mean over explained records of each class", "[expla
     CHECK(rows[4].importance == Approx(7));
 }
 
+TEST_CASE("Explanations that fit poorly or were refused are left out and counted", "[explain]") {
+    ExplainPlan plan;
+    plan.records = {3, 8, 9};
+    plan.records_of_class = {{3, 8, 9}, {3}};
+    const auto made = [](double value, double r2) {
+        return Explanation{torch::full({2, 1, 2}, value, torch::kFloat64), torch::full({2}, r2, torch::kFloat64),
+                           torch::full({2, 4}, value, torch::kFloat64)};
+    };
+    std::vector<Explanation> explanations{made(5, 0.05), made(2, 0.6), {{}, {}, {}, Refusal::kNoBeats}};
+    const auto maps = aggregate(plan, explanations, {{"a", "b"}, {"I"}}, 0.1);
+    REQUIRE(maps.rows.size() == 4);
+    CHECK(maps.rows[0].importance == 2);
+    CHECK(maps.rows[0].n == 1);
+    CHECK(maps.rows[0].n_dropped == 2);
+    CHECK(maps.rows[2].n == 0);
+    CHECK_FALSE(maps.rows[2].r2);
+    CHECK(maps.rows[2].n_dropped == 1);
+    REQUIRE(maps.notes.size() == 2);
+    CHECK(maps.notes[0] == "1 of 3 records are not explained: no R peak was found in them.");
+    CHECK_THAT(maps.notes[1], ContainsText("2 of 3 explanations"));
+    REQUIRE(maps.metrics.size() == 4);  // of class a alone
+    CHECK(maps.metrics[0].split == "explain");
+    CHECK(maps.metrics[0].name == "deletion");
+    CHECK(maps.metrics[0].value.value() == 2);
+    CHECK(maps.metrics[0].n_positive == 1);
+    CHECK(maps.arrays.at("records").values<std::int32_t>() == std::vector<std::int32_t>{3, 8, 3});
+    CHECK(maps.arrays.at("is_dropped").values<std::uint8_t>() == std::vector<std::uint8_t>{1, 0, 1});
+    CHECK(maps.arrays.at("coefficients").shape == std::vector<std::int64_t>{3, 1, 2});
+    explanations.assign(3, {{}, {}, {}, Refusal::kInconsistentLeads});
+    CHECK_THROWS_WITH(aggregate(plan, explanations, {{"a", "b"}, {"I"}}, 0.1), ContainsText("explain.space: leads"));
+}
+
 TEST_CASE("Several ranks explain what one explains, and stop together", "[explain]") {
-    JobSpec spec;
-    spec.explain = small_spec("zero");
+    JobSpec spec = small_spec("lime", "zero");
     spec.explain.ridge = 1;
+    spec.explain.records_per_class = 2;
     const SmallProblem problem;
     const RecordsInMemory records(problem.signals);
     const auto weights = torch::randn({3, 3, 32});
-    const auto plan = plan_explanations(problem.lists, 2, 1);
-    const auto explainer = make_explainer(spec, std::make_shared<LinearModel>(weights));
+    const auto plan = plan_explanations(problem.lists, spec.explain, 1, {});
+    const auto explainer = make_explainer(spec, std::make_shared<LinearModel>(weights), {});
     const auto expected = explain_all(*explainer, records, plan, *make_local_communicator(), {});
     REQUIRE(expected.size() == plan.records.size());
     std::atomic<int> wrong{0};
     std::atomic<int> stopped{0};
     run_gang(3, [&](Communicator& gang) {
-        const auto own = make_explainer(spec, std::make_shared<LinearModel>(weights));
+        const auto own = make_explainer(spec, std::make_shared<LinearModel>(weights), {});
         const auto all = explain_all(*own, records, plan, gang, {});
         if (all.size() != expected.size()) ++wrong;
         for (std::size_t i = 0; i < all.size(); ++i)
             if (!torch::equal(all[i].coefficients, expected[i].coefficients) ||
-                !torch::equal(all[i].r2, expected[i].r2))
+                !torch::equal(all[i].r2, expected[i].r2) ||
+                !torch::equal(all[i].faithfulness.nan_to_num(1e9), expected[i].faithfulness.nan_to_num(1e9)))
                 ++wrong;
         try {
             explain_all(*own, records, plan, gang, {[&] { return gang.rank() == 2; }, {}});

@@ -1,0 +1,105 @@
+// What a LIME explanation costs beside plain inference of as many records, on the study's network (depth 6, kernels
+// 40/20/10, 32 filters, 30 classes), in turn, several rounds. Printed for people; nothing is asserted on time.
+//
+//     explain_bench [--threads 2] [--samples 750] [--copies 320] [--rounds 5]
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <torch/torch.h>
+
+#include "worker/model/predict.hpp"
+#include "worker/registry.hpp"
+
+using namespace leadsweep;
+
+namespace {
+
+struct Options {
+    int threads = 2;
+    std::int64_t samples = 750;
+    std::int64_t copies = 320;
+    int rounds = 5;
+};
+
+Options read_options(int count, char** words) {
+    Options options;
+    for (int i = 1; i + 1 < count; i += 2) {
+        const std::string name = words[i];
+        const int value = std::atoi(words[i + 1]);
+        if (name == "--threads")
+            options.threads = value;
+        else if (name == "--samples")
+            options.samples = value;
+        else if (name == "--copies")
+            options.copies = value;
+        else if (name == "--rounds")
+            options.rounds = value;
+        else
+            std::fprintf(stderr, "unknown option %s\n", name.c_str());
+    }
+    return options;
+}
+
+class Noise final : public RecordSource {
+public:
+    explicit Noise(std::int64_t samples) : signal_(torch::randn({12, samples})) {}
+    std::int64_t leads() const override { return 12; }
+    std::int64_t samples() const override { return signal_.size(1); }
+    void copy(std::int64_t, float* out) const override {
+        std::copy_n(signal_.const_data_ptr<float>(), signal_.numel(), out);
+    }
+
+private:
+    torch::Tensor signal_;
+};
+
+template <class Work>
+double seconds_of(Work&& work) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    const Options options = read_options(count, words);
+    at::set_num_threads(options.threads);
+    const torch::NoGradGuard no_grad;
+    JobSpec spec;
+    spec.sampling_hz = static_cast<double>(options.samples) / 10;
+    spec.explain.perturbations = options.copies;
+    const auto model = make_model(spec, 30);
+    model->eval();
+    const auto folded = model->fold();
+    const Noise records(options.samples);
+    const auto explainer = make_explainer(spec, folded, {});
+    const std::vector<std::int32_t> many(static_cast<std::size_t>(options.copies), 0);
+    predict(*folded, records, std::vector<std::int32_t>(64, 0));  // warms up
+    std::vector<double> plain;
+    std::vector<double> lime;
+    std::vector<double> ratios;
+    for (int round = 0; round < options.rounds; ++round) {
+        plain.push_back(seconds_of([&] { predict(*folded, records, many); }));
+        lime.push_back(seconds_of([&] { explainer->explain(records, round); }));
+        ratios.push_back(lime.back() / plain.back());
+    }
+    const auto copies = static_cast<double>(options.copies);
+    std::printf("network of depth 6 on 12 x %lld, %d threads, %lld inputs; medians of %d rounds\n",
+                static_cast<long long>(options.samples), options.threads, static_cast<long long>(options.copies),
+                options.rounds);
+    std::printf("plain inference      %8.1f records/s\n", copies / median(plain));
+    std::printf("LIME, 30 classes     %8.1f copies/s\n", copies / median(lime));
+    std::printf("time of LIME / plain %8.3f (median of the rounds' ratios; %.3f to %.3f)\n", median(ratios),
+                *std::min_element(ratios.begin(), ratios.end()), *std::max_element(ratios.begin(), ratios.end()));
+    return 0;
+}

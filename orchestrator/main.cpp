@@ -18,6 +18,8 @@ int main(int count, char** arguments) {
         "`leadsweep COMMAND --help` tells more.");
     int exit_code = kExitDone;
     add_run_command(app, exit_code);
+    add_submit_command(app, exit_code);
+    add_merge_command(app, exit_code);
     add_plan_command(app, exit_code);
     add_data_command(app, exit_code);
     add_table_command(app, exit_code);

@@ -26,6 +26,7 @@ MAY_INCLUDE = {
     "orchestrator/report": SHARED + ["orchestrator/store", "orchestrator/statistics"],
     "orchestrator/progress": SHARED + ["orchestrator/schedule"],
     "orchestrator/control": SHARED,
+    "orchestrator/slurm": SHARED,
     "orchestrator/coordinator": SHARED + ["orchestrator/" + name for name in
                                           ("plan", "schedule", "transport", "store", "launch", "progress", "control")],
     "orchestrator/commands": SHARED + ["orchestrator/"],

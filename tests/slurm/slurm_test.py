@@ -162,6 +162,8 @@ def controller_calls(programs):
             calls = {name: after[name] - before.get(name, 0) for name in after if name != "REQUEST_STATS_INFO"}
             calls = {name: count for name, count in sorted(calls.items()) if count}
             print(f"{sweep.jobs} jobs: {sum(calls.values())} calls: {calls}")
+            # Where mpirun is still there when rank 0 has ended, its step is cancelled: once, or not.
+            calls.pop("REQUEST_CANCEL_JOB_STEP", None)
             counts.append(calls)
     assert counts[0] == counts[1]
 

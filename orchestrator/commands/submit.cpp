@@ -2,7 +2,6 @@
 #include <filesystem>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "orchestrator/commands/command.hpp"
@@ -153,7 +152,6 @@ int submit(const SubmitOptions& options) {
         return kExitDone;
     }
     require_no_other(places);
-    ::umask(077);  // Slurm makes the output with the mask of who submits
     const std::string folder = slurm_folder(places.db);
     make_slurm_folder(folder);
     const std::string path = folder + "/" + job_name_of(plan.sweep_name) + ".sbatch";

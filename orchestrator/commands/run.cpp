@@ -173,8 +173,6 @@ int coordinate(const RunOptions& options, const SweepSpec& sweep, const Places& 
         settings.supervisor_timeout_s = rank_timeout_s(options, world);
         if (!std::getenv(kExitFileVariable)) settings.farewell_s = kFarewell_s;
         settings.time_left_s = options.time_left_s;
-        if (options.time_left_s)  // in a short allocation something must start, too
-            settings.scheduling.min_start_s = std::min(settings.scheduling.min_start_s, *options.time_left_s / 4);
         leaving.emplace();
         try {
             Coordinator coordinator(plan, std::move(run.work), settings, store, *transport, *view);
@@ -213,7 +211,11 @@ int serve_rank_zero(MpiWorld& world, SupervisorMail& mail,
 
 int run_as_rank(RunOptions options) {
     const Places places = places_of(options);
-    if (is_rank_zero() && !options.time_left_s) options.time_left_s = time_left_of_allocation();
+    if (is_rank_zero() && !options.time_left_s) {
+        options.time_left_s = time_left_of_allocation();
+        if (options.time_left_s)  // in a short allocation something must start, too
+            options.scheduling.min_start_s = std::min(options.scheduling.min_start_s, *options.time_left_s / 4);
+    }
     Spawner spawner;
     mark_rank_zero();
     std::unique_ptr<MpiWorld> world;

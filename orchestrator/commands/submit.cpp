@@ -59,6 +59,11 @@ SiteSettings settings_of(const SubmitOptions& options) {
     if (options.launcher) settings.launcher = *options.launcher;
     auto problems = problems_of(settings);
     for (auto& problem : problems) problem = "--" + problem;
+    for (const std::string& option : options.run_options)
+        for (const std::string own : {"--db", "--work", "--scratch", "--worker", "--set", "--ranks", "--shard"})
+            if (option == own || option.starts_with(own + "="))
+                problems.push_back(fmt::format(
+                    "{}: after `--` come only options of `run` that `submit` has not; put it before", option));
     if (options.shards > 0 && settings.nodes > 1)
         problems.push_back(fmt::format("--shards {}: each shard is a job of one node: --nodes 1", options.shards));
     if (!problems.empty()) throw InputError(problems);

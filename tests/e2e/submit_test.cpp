@@ -32,6 +32,15 @@ TEST_CASE("submit --dry-run shows script and price without Slurm, and submits no
     CHECK_FALSE(std::filesystem::exists(folder.db() + ".slurm"));
 }
 
+TEST_CASE("Options of submit that come after the two dashes are told") {
+    SweepFolder folder;
+    folder.write(fake_sweep(2));
+    folder.write("", "site.yaml");
+    const Outcome outcome = submit(folder, {"--dry-run", "--", "--quiet"});  // --db and the like follow
+    CHECK(outcome.code == 2);
+    CHECK(says(outcome.err, {"--db: after `--` come only options of `run`"}));
+}
+
 TEST_CASE("Without Slurm a submission is bad input, and says where to go") {
     SweepFolder folder;
     folder.write(fake_sweep(2));

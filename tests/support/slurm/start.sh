@@ -65,6 +65,9 @@ fi
 VERSION=$(slurmctld -V | sed 's/[^0-9]*\([0-9]*\)\.\([0-9]*\).*/\1\2/')
 [ "$VERSION" -ge 2302 ] && SEND=PreemptParameters=send_user_signal || SEND=SlurmctldParameters=preempt_send_user_signal
 
+# Newer daemons want cgroups unless they are told that there are none.
+[ "$VERSION" -lt 2302 ] || echo CgroupPlugin=disabled > "$DIR/cgroup.conf"
+
 GRES= GRESTYPES=
 if [ "$GPUS" -gt 0 ]; then
   GRESTYPES=GresTypes=gpu GRES="Gres=gpu:fake:$GPUS"

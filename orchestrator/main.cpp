@@ -3,6 +3,7 @@
 #include <exception>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "orchestrator/commands/command.hpp"
 #include "shared/core/errors.hpp"
@@ -10,6 +11,7 @@
 
 int main(int count, char** arguments) {
     using namespace leadsweep;
+    ::umask(077);  // what comes from patients' records is their owner's alone, unless they say otherwise
     CLI::App app{"leadsweep runs experiment sweeps for 12-lead ECG classifiers.", "leadsweep"};
     app.set_version_flag("--version", version_text, "version, and those of the libraries");
     app.require_subcommand(1);

@@ -78,7 +78,7 @@ CREATE TABLE attempts (
     train_seconds   REAL,
     explain_seconds REAL,
     is_reused       INTEGER CHECK (is_reused IN (0, 1)),
-    notes           TEXT,
+    notes           TEXT, origin TEXT,
     CHECK ((outcome IS NULL) = (ended_utc IS NULL))
 ) STRICT;
 
@@ -229,3 +229,9 @@ SELECT a.job_id, a.attempt_id AS attempt, a.outcome AS class, a.message, a.node,
        a.log_path || coalesce(':' || a.log_offset || '+' || a.log_length, '') AS log
 FROM attempts AS a
 WHERE a.outcome IS NOT NULL AND a.outcome <> 'finished';
+
+CREATE TABLE identity (
+    database_id TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX attempts_of_origin ON attempts (origin) WHERE origin IS NOT NULL;

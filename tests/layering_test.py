@@ -27,6 +27,7 @@ MAY_INCLUDE = {
     "orchestrator/progress": SHARED + ["orchestrator/schedule"],
     "orchestrator/control": SHARED,
     "orchestrator/serve": SHARED + ["orchestrator/report", "orchestrator/store"],
+    "orchestrator/slurm": SHARED,
     "orchestrator/coordinator": SHARED + ["orchestrator/" + name for name in
                                           ("plan", "schedule", "transport", "store", "launch", "progress", "control")],
     "orchestrator/commands": SHARED + ["orchestrator/"],

@@ -47,6 +47,8 @@ void add_cancel_command(CLI::App& app, int& exit_code);
 void add_backup_command(CLI::App& app, int& exit_code);
 void add_doctor_command(CLI::App& app, int& exit_code);
 void add_export_command(CLI::App& app, int& exit_code);
+void add_submit_command(CLI::App& app, int& exit_code);
+void add_merge_command(CLI::App& app, int& exit_code);
 /// The last one: it tells of all the others.
 void add_completion_command(CLI::App& app, int& exit_code);
 

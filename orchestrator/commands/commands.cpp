@@ -5,6 +5,8 @@ namespace leadsweep {
 void add_commands(CLI::App& app, int& exit_code) {
     add_run_command(app, exit_code);
     add_plan_command(app, exit_code);
+    add_submit_command(app, exit_code);
+    add_merge_command(app, exit_code);
     add_data_command(app, exit_code);
     add_table_command(app, exit_code);
     add_best_command(app, exit_code);

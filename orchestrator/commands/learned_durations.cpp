@@ -4,6 +4,7 @@
 #include <ctime>
 #include <map>
 #include <optional>
+#include <tuple>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -102,6 +103,31 @@ std::string render_price(const Plan& plan, const std::vector<std::size_t>& jobs,
         text += fmt::format("  and {} jobs whose time is not known: no finished jobs like them yet\n",
                             jobs.size() - known.size());
     return text;
+}
+
+std::optional<std::string> time_limit_problem(const Plan& plan, const std::vector<std::size_t>& jobs,
+                                              const DurationModel& model, const std::string& device_kind,
+                                              double limit_s) {
+    if (model.is_empty()) return std::nullopt;
+    const double usable_s = limit_s - std::min(60.0, limit_s / 4);  // the rest is for checkpoints
+    double longest_s = 0;
+    std::size_t longest = 0;
+    SpecCursor cursor(plan.specs);
+    for (const std::size_t job : jobs) {
+        cursor.seek(job);
+        const auto n_train = static_cast<std::int64_t>(plan.lists[plan.jobs[job].lists].train.size());
+        const auto estimate = model.estimate(features_of(cursor.spec(), n_train, device_kind));
+        if (!estimate) continue;
+        const double epoch_s =
+            estimate->median_s / static_cast<double>(std::max<std::int64_t>(1, cursor.spec().train.epochs));
+        if (epoch_s > longest_s) std::tie(longest_s, longest) = std::pair(epoch_s, job);
+    }
+    if (longest_s <= usable_s) return std::nullopt;
+    return fmt::format(
+        "one epoch of '{}' takes about {}, and {} of an allocation can be used: it would begin anew in each of them. "
+        "Ask "
+        "for more time, more devices (resources.devices), or less work an epoch",
+        plan.label(longest), show_duration(longest_s), show_duration(usable_s));
 }
 
 }  // namespace leadsweep

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <ctime>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,5 +31,11 @@ struct PricedDevices {
 /// the start.
 std::string render_price(const Plan& plan, const std::vector<std::size_t>& jobs, const DurationModel& model,
                          const PricedDevices& devices, std::time_t now);
+
+/// What is wrong with this time limit of an allocation, nothing if nothing is known to be: an epoch of one of these
+/// jobs that does not fit would begin anew in every allocation.
+std::optional<std::string> time_limit_problem(const Plan& plan, const std::vector<std::size_t>& jobs,
+                                              const DurationModel& model, const std::string& device_kind,
+                                              double limit_s);
 
 }  // namespace leadsweep

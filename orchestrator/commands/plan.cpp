@@ -1,44 +1,19 @@
 #include <ctime>
-#include <filesystem>
-#include <map>
 
 #include <fmt/format.h>
 
 #include "orchestrator/commands/command.hpp"
+#include "orchestrator/commands/jobs_to_do.hpp"
 #include "orchestrator/commands/learned_durations.hpp"
 #include "orchestrator/commands/survey.hpp"
 #include "orchestrator/launch/supervisor.hpp"
 #include "orchestrator/plan/manifest.hpp"
-#include "orchestrator/store/read_store.hpp"
+#include "orchestrator/plan/site_file.hpp"
 #include "shared/core/files.hpp"
 #include "shared/core/log.hpp"
-#include "shared/job/job_state.hpp"
 
 namespace leadsweep {
 namespace {
-
-/// What the database knows of each job of the plan: its state ("finished" is shown as done), or "stale" where the same
-/// point is there with other records or semantics.
-std::map<std::string, std::string> states_of(const Plan& plan, const std::string& db) {
-    std::map<std::string, std::string> states;
-    if (!std::filesystem::exists(db)) return states;
-    const ReadStore store = ReadStore::open(db);
-    std::map<std::string, std::string> state_of_key;
-    std::map<std::string, bool> has_point;
-    for (const auto& row : store.ask("SELECT key, point, state FROM jobs").rows) {
-        state_of_key[as_text(row[0])] = as_text(row[2]);
-        has_point[as_text(row[1])] = true;
-    }
-    for (std::size_t job = 0; job < plan.jobs.size(); ++job) {
-        const JobKeys keys = plan.keys(job);
-        const auto known = state_of_key.find(keys.key);
-        if (known != state_of_key.end())
-            states[keys.key] = known->second == "finished" ? "done" : known->second;
-        else if (has_point.contains(keys.point))
-            states[keys.key] = "stale";
-    }
-    return states;
-}
 
 struct PlanOptions {
     std::string sweep;
@@ -48,6 +23,7 @@ struct PlanOptions {
     std::int64_t devices = 0;
     int threads = 1;
     std::string manifest;
+    std::string time;
 };
 
 /// Devices of this machine, or as many like them as were asked for. A machine without a worker program has none, and
@@ -63,18 +39,6 @@ PricedDevices priced_devices(const PlanOptions& options, const Places& places, S
     }
     if (options.devices > 0) priced.count = options.devices;
     return priced;
-}
-
-/// Jobs that `run` would run: those that ended without a result wait for a retry.
-std::vector<std::size_t> jobs_to_do(const Plan& plan, const std::map<std::string, std::string>& states) {
-    std::vector<std::size_t> jobs;
-    for (std::size_t job = 0; job < plan.jobs.size(); ++job) {
-        const auto state = states.find(plan.keys(job).key);
-        const auto stored = state == states.end() ? std::nullopt : job_state_from(state->second);
-        const bool is_done = state != states.end() && state->second == "done";
-        if (!is_done && !(stored && is_terminal(*stored))) jobs.push_back(job);
-    }
-    return jobs;
 }
 
 /// One file for each assignment to folds: FILE, then FILE.2 and so on.
@@ -93,9 +57,17 @@ int show_plan(const PlanOptions& options) {
     const auto states = states_of(plan, places.db);
     fmt::print("{}", render_plan(plan, states));
     const auto to_do = jobs_to_do(plan, states);
-    fmt::print("{}", render_price(plan, to_do, learn_durations(places.db),
-                                  to_do.empty() ? PricedDevices{} : priced_devices(options, places, spawner),
-                                  std::time(nullptr)));
+    const DurationModel durations = learn_durations(places.db);
+    const PricedDevices devices = to_do.empty() ? PricedDevices{} : priced_devices(options, places, spawner);
+    fmt::print("{}", render_price(plan, to_do, durations, devices, std::time(nullptr)));
+    if (!options.time.empty()) {
+        const double limit_s = seconds_of_time_limit(options.time);
+        if (limit_s <= 0)
+            throw InputError(
+                fmt::format("--time {}: no time limit, expected hours:minutes:seconds or minutes", options.time));
+        if (const auto problem = time_limit_problem(plan, to_do, durations, devices.kind, limit_s))
+            fmt::print("Time limit {} is too short: {}\n", options.time, *problem);
+    }
     if (!options.manifest.empty()) write_manifests(plan, options.manifest);
     if (!options.is_listing) return kExitDone;
     fmt::print("\n");
@@ -118,6 +90,7 @@ void add_plan_command(CLI::App& app, int& exit_code) {
     command->add_option("--set", options->set, "key=value that overrides the sweep file's base; may be repeated");
     command->add_option("--devices", options->devices, "price it for so many devices [those of this machine]")
         ->check(CLI::PositiveNumber);
+    command->add_option("--time", options->time, "time limit of an allocation: says whether an epoch fits into it");
     command->add_option("--threads", options->threads, "cores of one CPU device")->capture_default_str();
     command->add_flag("--jobs", options->is_listing, "list every job");
     command->add_option("--manifest", options->manifest,

@@ -127,13 +127,18 @@ void expect_durations(const Plan& plan, const DurationModel& model, const std::s
 }
 
 PreparedRun prepare_run(const Plan& plan, const std::string& yaml, const Places& places, ResultStore& store,
-                        const std::set<std::string>& retry) {
+                        const std::set<std::string>& retry, const Shard& shard) {
     PreparedRun run;
     store.requeue_running();
     const std::vector<JobId> ids = register_jobs(plan, yaml, store);
     const std::vector<StoredJob> states = store.load_states(ids);
+    const std::vector<bool> is_own = jobs_of_shard(plan, shard);
     for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
         const StoredJob& stored = states[i];
+        if (!is_own[i]) {
+            ++run.in_other_shards;
+            continue;
+        }
         if (stored.state == JobState::kFinished) {
             ++run.done_before;
             continue;

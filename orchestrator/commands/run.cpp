@@ -1,7 +1,6 @@
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <thread>
@@ -10,9 +9,12 @@
 
 #include "orchestrator/commands/command.hpp"
 #include "orchestrator/commands/prepared_run.hpp"
+#include "orchestrator/commands/start_checks.hpp"
 #include "orchestrator/commands/survey.hpp"
+#include "orchestrator/launch/interface.hpp"
 #include "orchestrator/launch/mpirun.hpp"
 #include "orchestrator/launch/supervisor.hpp"
+#include "orchestrator/slurm/controller.hpp"
 #include "orchestrator/transport/mpi_world.hpp"
 #include "shared/core/files.hpp"
 #include "shared/core/log.hpp"
@@ -29,15 +31,24 @@ struct RunOptions {
     std::vector<std::string> set;
     std::vector<std::string> retry;
     Places places;
+    Shard shard;
     int ranks = 0;
     int threads = 1;
     int workers = 0;
     bool is_quiet = false;
     std::optional<std::uint64_t> chaos_seed;
     SchedulerSettings scheduling;
-    double supervisor_timeout_s = 2.5;
+    std::optional<double> supervisor_timeout_s;
     std::optional<double> time_left_s;
+    std::string interface;
 };
+
+/// Those of the shard.
+Places places_of(const RunOptions& options) {
+    Places places = options.places;
+    places.db = database_of_shard(places.db, options.shard);
+    return resolve_places(places);
+}
 
 /// The supervisor of this rank on a thread of its own.
 class SupervisorThread {
@@ -51,6 +62,8 @@ public:
     SupervisorThread(const SupervisorThread&) = delete;
     SupervisorThread& operator=(const SupervisorThread&) = delete;
     bool is_over() const { return is_over_; }
+    /// Once it is over.
+    bool has_lost_coordinator() const { return supervisor_.has_lost_coordinator(); }
 
 private:
     Supervisor supervisor_;
@@ -60,13 +73,19 @@ private:
 
 /// Devices of this rank: those of its host, shared with the other ranks there. Collective under MPI: a rank that finds
 /// no devices takes part all the same, and says why.
-std::vector<Device> own_devices(const RunOptions& options, const Places& places, Spawner& spawner, MpiWorld* world) {
+std::vector<Device> own_devices(const RunOptions& options, const Places& places, Spawner& spawner, MpiWorld* world,
+                                const std::string& checks) {
     std::vector<Device> devices;
     std::exception_ptr problem;
     try {
+        if (!options.interface.empty()) (void)find_interface(options.interface);
+        if (world && world->rank() > 0) check_start(checks);
         require_writable_folder(places.scratch);
         devices = discover_devices(spawner, places.worker, options.threads, places.scratch);
+        if (const auto words = check_promised_gpus(devices); !words.empty())
+            log::warning("rank {} on {}: {}", world ? world->rank() : 0, host_name(), words);
     } catch (const Error& error) {
+        devices.clear();
         problem = std::current_exception();
         if (world && world->rank() > 0)
             log::error("rank {} on {} takes no part: {}", world->rank(), host_name(), error.what());
@@ -84,49 +103,59 @@ std::vector<Device> own_devices(const RunOptions& options, const Places& places,
     return devices;
 }
 
+/// Packets that are lost twice take seconds to arrive: between nodes silence means less than within one.
+double rank_timeout_s(const RunOptions& options, const MpiWorld* world) {
+    constexpr double kWithinNode_s = 2.5;
+    constexpr double kBetweenNodes_s = 10;
+    return options.supervisor_timeout_s.value_or(world && world->node_count() > 1 ? kBetweenNodes_s : kWithinNode_s);
+}
+
+/// Where workers listen for the others of their gang: on the chosen interface; on the loopback one if there is no other
+/// node.
+std::map<std::string, std::string> network_of_gangs(const RunOptions& options, const MpiWorld* world) {
+    if (!options.interface.empty()) {
+        const NetworkInterface chosen = find_interface(options.interface);
+        return {{"LEADSWEEP_HOST", chosen.address}, {"NCCL_SOCKET_IFNAME", "=" + chosen.name}};
+    }
+    if (std::getenv("LEADSWEEP_HOST") || (world && world->node_count() > 1)) return {};
+    return {{"LEADSWEEP_HOST", "127.0.0.1"}};
+}
+
 SupervisorSettings supervisor_settings(const RunOptions& options, const Places& places, std::vector<Device> devices,
-                                       std::uint32_t rank) {
+                                       const MpiWorld* world) {
     SupervisorSettings settings;
     settings.worker_program = places.worker;
     settings.devices = std::move(devices);
     settings.threads = options.threads;
     settings.node = host_name();
     settings.log_folder = places.scratch + "/logs";
-    settings.rank = rank;
+    settings.rank = world ? world->rank() : 0;
+    settings.coordinator_timeout_s = std::max(10.0, rank_timeout_s(options, world) + 5);
+    settings.worker_environment = network_of_gangs(options, world);
     settings.chaos_seed = options.chaos_seed;
     return settings;
 }
 
 void say_what_is_planned(const Plan& plan, const PreparedRun& run) {
     for (const auto& note : plan.notes) log::info("{}", note);
-    log::info("{}: {} jobs in {} groups: {} to do, {} done before{}", plan.sweep_name, plan.jobs.size(),
+    log::info("{}: {} jobs in {} groups: {} to do, {} done before{}{}", plan.sweep_name, plan.jobs.size(),
               plan.groups.size(), run.work.jobs.size(), run.done_before,
+              run.in_other_shards ? fmt::format(", {} in other shards", run.in_other_shards) : "",
               run.failed_before ? fmt::format(", {} failed before or were cancelled (--retry all tries them again)",
                                               run.failed_before)
                                 : "");
 }
 
-/// Seconds until Slurm ends this allocation, where it says when that is.
-std::optional<double> time_left_of_allocation() {
-    const char* end = std::getenv("SLURM_JOB_END_TIME");
-    if (!end) return std::nullopt;
-    const double left = std::strtod(end, nullptr) - static_cast<double>(std::time(nullptr));
-    return left > 0 ? std::optional(left) : std::nullopt;
-}
-
 /// Rank 0: plans, then coordinates. `start_supervisor` is called once there is something to do.
-int coordinate(const RunOptions& options, const Places& places, Spawner& spawner, MpiWorld* world, SupervisorMail& mail,
-               const std::string& device_kind,
+int coordinate(const RunOptions& options, const SweepSpec& sweep, const Places& places, Spawner& spawner,
+               MpiWorld* world, SupervisorMail& mail, const std::string& device_kind,
                const std::function<std::unique_ptr<SupervisorThread>()>& start_supervisor) {
-    const SweepSpec sweep = load_sweep_file(options.sweep, options.set);
-    require_writable_folder(std::filesystem::path(places.db).parent_path());
-    require_writable_folder(places.work);
     const Plan plan = make_plan(sweep, catalogue_provider(places, spawner));
     const DurationModel durations = learn_durations(places.db);
     ResultStore store = ResultStore::open(places.db);
     std::optional<Interruption> leaving;  // to the end: one more Ctrl-C must not kill what is about to end
-    PreparedRun run =
-        prepare_run(plan, read_file(options.sweep), places, store, {options.retry.begin(), options.retry.end()});
+    PreparedRun run = prepare_run(plan, read_file(options.sweep), places, store,
+                                  {options.retry.begin(), options.retry.end()}, options.shard);
     expect_durations(plan, durations, device_kind, run.work.jobs);
     say_what_is_planned(plan, run);
     const std::size_t to_do = run.work.jobs.size();
@@ -141,9 +170,9 @@ int coordinate(const RunOptions& options, const Places& places, Spawner& spawner
         CoordinatorSettings settings;
         settings.work_folder = places.work;
         settings.scheduling = options.scheduling;
-        settings.supervisor_timeout_s = options.supervisor_timeout_s;
+        settings.supervisor_timeout_s = rank_timeout_s(options, world);
         if (!std::getenv(kExitFileVariable)) settings.farewell_s = kFarewell_s;
-        settings.time_left_s = options.time_left_s ? options.time_left_s : time_left_of_allocation();
+        settings.time_left_s = options.time_left_s;
         leaving.emplace();
         try {
             Coordinator coordinator(plan, std::move(run.work), settings, store, *transport, *view);
@@ -163,38 +192,67 @@ int coordinate(const RunOptions& options, const Places& places, Spawner& spawner
     return code;
 }
 
-int run_as_rank(const RunOptions& options) {
-    const Places places = resolve_places(options.places);
+/// Ranks > 0: passes messages on until rank 0 says stop, or falls silent.
+int serve_rank_zero(MpiWorld& world, SupervisorMail& mail,
+                    const std::function<std::unique_ptr<SupervisorThread>()>& start_supervisor) {
+    // Interruptions are rank 0's business; launchers tell all ranks.
+    for (const int number : {SIGUSR1, SIGTERM, SIGINT}) std::signal(number, SIG_IGN);
+    const auto supervisor = start_supervisor();
+    try {
+        world.relay(mail, [&] { return supervisor->is_over(); });
+    } catch (...) {
+        mail.to_supervisor.push(StopSupervisor{true});
+        throw;
+    }
+    if (!supervisor->has_lost_coordinator()) return kExitDone;
+    world.abandon();
+    return kExitInterrupted;
+}
+
+int run_as_rank(RunOptions options) {
+    const Places places = places_of(options);
+    if (is_rank_zero() && !options.time_left_s) {
+        options.time_left_s = time_left_of_allocation();
+        if (options.time_left_s)  // in a short allocation something must start, too
+            options.scheduling.min_start_s = std::min(options.scheduling.min_start_s, *options.time_left_s / 4);
+    }
     Spawner spawner;
     mark_rank_zero();
     std::unique_ptr<MpiWorld> world;
+    choose_interface_for_mpi(options.interface);
     if (is_under_mpi_launcher()) world = std::make_unique<MpiWorld>();
     const std::uint32_t rank = world ? world->rank() : 0;
     if (world && world->size() > 1) log::set_up(fmt::format("rank {}", rank), log::Level::kInfo);
-    const auto devices = own_devices(options, places, spawner, world.get());
+    std::exception_ptr problem;
+    std::optional<SweepSpec> sweep;
+    std::unique_ptr<StartChecks> checks;
+    try {
+        if (rank == 0) {
+            sweep = load_sweep_file(options.sweep, options.set);
+            checks = std::make_unique<StartChecks>(*sweep, places);
+        }
+    } catch (const Error&) {
+        problem = std::current_exception();  // told below, when the other ranks can be told to stop
+    }
+    std::string words = checks ? checks->text() : "";
+    if (world) words = world->broadcast(words);
+    const auto devices = own_devices(options, places, spawner, world.get(), words);
+    checks.reset();
     SupervisorMail mail;
     const auto start_supervisor = [&] {
-        return std::make_unique<SupervisorThread>(supervisor_settings(options, places, devices, rank), spawner, mail);
+        return std::make_unique<SupervisorThread>(supervisor_settings(options, places, devices, world.get()), spawner,
+                                                  mail);
     };
-    if (rank > 0) {
-        std::signal(SIGUSR1, SIG_IGN);  // interruptions are rank 0's business; mpirun tells all ranks
-        const auto supervisor = start_supervisor();
-        try {
-            world->relay(mail, [&] { return supervisor->is_over(); });
-        } catch (...) {
-            mail.to_supervisor.push(StopSupervisor{true});
-            throw;
-        }
-        return kExitDone;
-    }
+    if (rank > 0) return serve_rank_zero(*world, mail, start_supervisor);
     mark_rank_zero_up();
     if (world && world->size() > 1 && !std::getenv(kExitFileVariable))
         log::warning(
             "under plain mpirun a dead rank ends all ranks; nothing is lost, and the same command goes on. "
             "`leadsweep run --ranks N` outlives it");
     try {
-        return coordinate(options, places, spawner, world.get(), mail, devices.empty() ? "" : devices.front().kind,
-                          start_supervisor);
+        if (problem) std::rethrow_exception(problem);
+        return coordinate(options, *sweep, places, spawner, world.get(), mail,
+                          devices.empty() ? "" : devices.front().kind, start_supervisor);
     } catch (...) {
         if (world) {
             const auto transport = world->make_transport(mail);
@@ -224,7 +282,9 @@ std::vector<std::string> arguments_of_a_rank() {
 
 int run(const RunOptions& options) {
     if (options.ranks > 0 && !is_under_mpi_launcher()) {
-        const Places places = resolve_places(options.places);
+        const Places places = places_of(options);
+        if (!options.interface.empty()) (void)find_interface(options.interface);  // mpirun would say less
+        choose_interface_for_mpi(options.interface);
         (void)load_sweep_file(options.sweep, options.set);  // bad input is told before anything starts
         require_writable_folder(places.work);
         return run_under_mpirun(options.ranks, arguments_of_a_rank(),
@@ -236,8 +296,7 @@ int run(const RunOptions& options) {
 /// Rank 0 leaves its exit code where `--ranks` looks for it.
 void leave_exit_code(int code) {
     const char* path = std::getenv(kExitFileVariable);
-    const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
-    if (path && (!rank || std::string(rank) == "0")) write_file_durably(path, std::to_string(code));
+    if (path && is_rank_zero()) write_file_durably(path, std::to_string(code));
 }
 
 }  // namespace
@@ -248,6 +307,9 @@ void add_run_command(CLI::App& app, int& exit_code) {
     command->add_option("SWEEP", options->sweep, "sweep file (YAML)")->required();
     command->add_option("--set", options->set, "key=value that overrides the sweep file's base; may be repeated");
     add_place_options(*command, options->places);
+    command->add_option_function<std::string>(
+        "--shard", [options](const std::string& text) { options->shard = parse_shard(text); },
+        "i/n: run part i of n, into a database of its own (results.1-of-4.sqlite); see `leadsweep merge`");
     command->add_option("--ranks", options->ranks, "run on so many MPI ranks, started here by mpirun");
     command->add_option("--threads", options->threads, "cores of one CPU device")->capture_default_str();
     command->add_option("--workers", options->workers, "at most so many workers a rank [all devices]");
@@ -273,9 +335,13 @@ void add_run_command(CLI::App& app, int& exit_code) {
         ->add_option("--stop-grace", options->scheduling.stop_grace_s,
                      "seconds that a worker has to stop before it is killed")
         ->capture_default_str();
+    command->add_option("--rank-timeout", options->supervisor_timeout_s,
+                        "seconds of silence after which a rank is lost [2.5 on one node, 10 between nodes]");
     command
-        ->add_option("--rank-timeout", options->supervisor_timeout_s, "seconds of silence after which a rank is lost")
-        ->capture_default_str();
+        ->add_option("--interface", options->interface,
+                     "network of the ranks and of gangs across nodes: a name (ib0), an address or a network "
+                     "(10.0.0.0/24)")
+        ->envname(kInterfaceVariable);
     command
         ->add_option("--breaker", options->scheduling.breaker_limit,
                      "stop after so many equal failures in a row; 0: never")

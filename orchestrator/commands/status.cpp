@@ -1,5 +1,7 @@
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <map>
 #include <thread>
 
 #include <fmt/format.h>
@@ -8,12 +10,15 @@
 #include "orchestrator/commands/asking.hpp"
 #include "orchestrator/commands/command.hpp"
 #include "orchestrator/report/status.hpp"
+#include "orchestrator/slurm/controller.hpp"
+#include "orchestrator/slurm/submissions.hpp"
 #include "shared/core/text.hpp"
 
 namespace leadsweep {
 namespace {
 
 constexpr std::chrono::seconds kWatchInterval{2};
+constexpr std::chrono::seconds kQueueInterval{60};
 
 struct StatusOptions {
     bool is_watching = false;
@@ -77,7 +82,47 @@ std::pair<std::string, bool> live_block(const std::string& db) {
     }
 }
 
+/// What Slurm says of the jobs that `submit` made for this database; asked at most once a minute.
+class SlurmBlock {
+public:
+    explicit SlurmBlock(const std::string& db) {
+        for (Submission& submission : submissions_in(slurm_folder(db))) submissions_[submission.id] = submission;
+    }
+    const std::string& text() {
+        const auto now = std::chrono::steady_clock::now();
+        if (submissions_.empty() || (asked_ && now - *asked_ < kQueueInterval)) return text_;
+        asked_ = now;
+        std::vector<std::string> ids;
+        for (const auto& [id, submission] : submissions_) ids.push_back(id);
+        const auto queued = queued_jobs(ids);
+        is_queued_ = queued && !queued->empty();
+        text_.clear();
+        if (!queued) return text_ = "Slurm does not answer: what became of its jobs is not known.\n";
+        for (const QueuedJob& job : *queued)
+            text_ += fmt::format("Slurm job {} ({}): {}{}\n", job.shown_id, submissions_[job.id].sweep, job.state,
+                                 words_on(job));
+        if (queued->empty()) text_ = "No job of this database waits or runs in Slurm.\n";
+        return text_;
+    }
+    /// A job waits or runs: the sweep has not ended.
+    bool is_queued() const { return is_queued_; }
+
+private:
+    static std::string words_on(const QueuedJob& job) {
+        if (job.state == "RUNNING") return fmt::format(" on {}, {} left", job.nodes, job.time_left);
+        if (job.state != "PENDING") return "";
+        return fmt::format(" ({}), {}", job.reason,
+                           job.start == "N/A" ? "start not known" : "expected start " + job.start);
+    }
+
+    std::map<std::string, Submission> submissions_;
+    std::optional<std::chrono::steady_clock::time_point> asked_;
+    std::string text_;
+    bool is_queued_ = false;
+};
+
 std::string stored_block(const StatusOptions& options, const std::string& db) {
+    if (!std::filesystem::exists(db) && std::filesystem::exists(slurm_folder(db))) return "Nothing has run yet.\n";
     const ReadStore store = ReadStore::open(db);
     std::string text = render(state_table(store, options.sweep), TableFormat::kText);
     if (options.failures <= 0) return text;
@@ -88,17 +133,18 @@ std::string stored_block(const StatusOptions& options, const std::string& db) {
 
 int show_status(const StatusOptions& options) {
     const std::string db = resolve_places(options.places).db;
+    SlurmBlock slurm(db);
     const bool is_terminal_out = ::isatty(STDOUT_FILENO) != 0;
     while (true) {
         // Asked first: what it says of finished jobs is durable by the time the database is read.
         const auto [live, is_running] = live_block(db);
-        const std::string text = live + "\n" + stored_block(options, db);
+        const std::string text = slurm.text() + live + "\n" + stored_block(options, db);
         if (options.is_watching && is_terminal_out)
             fmt::print("\033[H\033[J{}", text);
         else
             fmt::print("{}", text);
         std::fflush(stdout);
-        if (!options.is_watching || !is_running) return kExitDone;
+        if (!options.is_watching || !(is_running || slurm.is_queued())) return kExitDone;
         std::this_thread::sleep_for(kWatchInterval);
         if (!is_terminal_out) fmt::print("\n");
     }

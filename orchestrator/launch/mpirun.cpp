@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "orchestrator/transport/mpi_world.hpp"
 #include "shared/core/descriptor.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/core/files.hpp"
@@ -173,8 +174,7 @@ private:
 
 void mark_rank_zero() {
     const char* exit_file = std::getenv(kExitFileVariable);
-    const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
-    if (!exit_file || !rank || std::string_view(rank) != "0") return;
+    if (!exit_file || !is_rank_zero()) return;
     static UniqueDescriptor file;  // to the end of the process: after the exit code is written
     const std::string fresh = mark_path(exit_file) + ".new";
     file = UniqueDescriptor(::open(fresh.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -197,8 +197,13 @@ int run_under_mpirun(int ranks, const std::vector<std::string>& arguments, const
                      int relaunches) {
     std::signal(SIGINT, on_interrupt);
     std::signal(SIGTERM, on_interrupt);
+    std::signal(SIGUSR1, on_interrupt);
     ::setenv(kExitFileVariable, exit_file.c_str(), 1);
-    std::vector<std::string> command{"mpirun", "--oversubscribe", "--enable-recovery", "-n", std::to_string(ranks)};
+    // A daemon whose node is cut off ends within a minute, not after six.
+    for (const auto& [name, value] : {std::pair("time", "20"), {"intvl", "5"}, {"probes", "4"}})
+        ::setenv(fmt::format("OMPI_MCA_oob_tcp_keepalive_{}", name).c_str(), value, 0);
+    std::vector<std::string> command{"mpirun", "--oversubscribe",    "--enable-recovery", "--bind-to", "none",
+                                     "-n",     std::to_string(ranks)};
     command.insert(command.end(), arguments.begin(), arguments.end());
     auto start_timeout = kFirstStartTimeout;
     for (int number = 0; number <= relaunches; ++number, start_timeout *= kStartTimeoutGrowth) {

@@ -123,6 +123,7 @@ void Supervisor::serve() {
         if (last_heard_s_ && now - *last_heard_s_ > settings_.coordinator_timeout_s) {
             log::error("the coordinator is silent for {:.0f} s: ending the workers of rank {}", now - *last_heard_s_,
                        settings_.rank);
+            has_lost_coordinator_ = true;
             stop_all(true);
             return;
         }
@@ -150,8 +151,10 @@ void Supervisor::start_worker(std::size_t index) {
     worker.log_path = fmt::format("{}/worker-{}-{}.log", settings_.log_folder, settings_.rank, started_);
     std::string cores;
     for (const int core : device.cores) cores += fmt::format("{}{}", cores.empty() ? "" : ",", core);
+    auto environment = settings_.worker_environment;
+    environment["OMP_NUM_THREADS"] = std::to_string(settings_.threads);
     worker.child = spawner_.spawn({{settings_.worker_program, "serve", "--device", device.uuid, "--cores", cores},
-                                   {{"OMP_NUM_THREADS", std::to_string(settings_.threads)}},
+                                   std::move(environment),
                                    worker.log_path,
                                    true});
     workers_.emplace(worker.id, std::move(worker));

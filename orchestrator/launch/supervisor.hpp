@@ -24,7 +24,8 @@ struct SupervisorSettings {
     std::string node;
     std::string log_folder;
     std::uint32_t rank = 0;
-    double coordinator_timeout_s = 10;        ///< a coordinator silent for so long: kill the workers and end
+    double coordinator_timeout_s = 10;  ///< a coordinator silent for so long: kill the workers and end
+    std::map<std::string, std::string> worker_environment;
     std::optional<std::uint64_t> chaos_seed;  ///< kill and stop workers at random
     int start_attempts = 3;                   ///< workers of one device that may die in a row before their Hello
 };
@@ -39,6 +40,8 @@ public:
     /// Runs until it is told to stop, or the coordinator falls silent. Never throws: what went wrong is reported as
     /// SupervisorFailed.
     void run();
+    /// After run(): it ended because the coordinator fell silent.
+    bool has_lost_coordinator() const { return has_lost_coordinator_; }
 
 private:
     struct Worker {
@@ -79,6 +82,7 @@ private:
     std::optional<Chaos> chaos_;
     std::optional<double> last_heard_s_;  ///< nothing before the first word: until then the coordinator plans
     bool is_stopping_ = false;
+    bool has_lost_coordinator_ = false;
 };
 
 }  // namespace leadsweep

@@ -95,6 +95,14 @@ struct TrainedModel {
     std::int64_t size_bytes = 0;
 };
 
+/// What a merge added.
+struct MergeReport {
+    std::int64_t jobs = 0;
+    std::int64_t attempts = 0;
+    std::int64_t results = 0;        ///< jobs that are finished now and were not before
+    std::int64_t results_twice = 0;  ///< results of jobs that had one already: the first one counts
+};
+
 enum class OpenMode {
     kCreate,   ///< make the file if there is none
     kExisting  ///< InputError if there is none
@@ -163,6 +171,14 @@ public:
     /// again, its attempt becomes `invalid` with this reason, its rows and files stay. False where it is not finished.
     bool withdraw_result(JobId job, const std::string& reason);
     void record_event(const Event& event);
+
+    /// Joins the sweeps, jobs and attempts of another database into this one, in one transaction; what is here already
+    /// is left alone, so that merging again adds nothing. `bring` is called for every file that the new rows name, with
+    /// its path relative to the other work folder and to this one, and makes it durable here. The other database is
+    /// locked meanwhile. Throws InputError where it is in use, or where the same point of a sweep has other records or
+    /// semantics there.
+    using BringFile = std::function<void(const std::string& from, const std::string& to)>;
+    MergeReport merge_from(const std::string& other_path, const BringFile& bring);
 
     /// Artifact of kind "model" of a finished job with this train_key.
     std::optional<TrainedModel> find_trained_model(const std::string& train_key);

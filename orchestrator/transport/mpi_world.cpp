@@ -166,6 +166,12 @@ bool is_under_mpi_launcher() {
     return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr || std::getenv("PMIX_RANK") != nullptr;
 }
 
+bool is_rank_zero() {
+    for (const char* variable : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK"})
+        if (const char* rank = std::getenv(variable)) return std::string_view(rank) == "0";
+    return true;
+}
+
 MpiWorld::MpiWorld() : outbox_(std::make_unique<MpiOutbox>()) {
     int provided = 0;
     if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
@@ -181,7 +187,7 @@ MpiWorld::MpiWorld() : outbox_(std::make_unique<MpiOutbox>()) {
 }
 
 MpiWorld::~MpiWorld() {
-    if (outbox_->has_forgotten() || std::uncaught_exceptions() > 0) return;
+    if (is_abandoned_ || outbox_->has_forgotten() || std::uncaught_exceptions() > 0) return;
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     try {
         while (!outbox_->is_empty() && std::chrono::steady_clock::now() < deadline) {
@@ -192,6 +198,15 @@ MpiWorld::~MpiWorld() {
     } catch (const std::exception& error) {
         log::warning("leaving MPI: {}", error.what());
     }
+}
+
+std::string MpiWorld::broadcast(const std::string& text) {
+    auto length = static_cast<std::uint64_t>(text.size());
+    check(MPI_Bcast(&length, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD), "MPI_Bcast");
+    std::string said = text;
+    said.resize(length);
+    check(MPI_Bcast(said.data(), static_cast<int>(length), MPI_BYTE, 0, MPI_COMM_WORLD), "MPI_Bcast");
+    return said;
 }
 
 std::vector<std::string> MpiWorld::share_devices(const std::string& node, const std::vector<std::string>& visible) {
@@ -206,12 +221,15 @@ std::vector<std::string> MpiWorld::share_devices(const std::string& node, const 
                          MPI_COMM_WORLD),
           "MPI_Allgatherv");
     std::map<std::string, std::set<std::uint32_t>> seen_by;
+    std::set<std::string> nodes;
     for (std::uint32_t r = 0; r < size_; ++r) {
         const auto entry = nlohmann::json::parse(
             all.substr(static_cast<std::size_t>(offsets[r]), static_cast<std::size_t>(lengths[r])));
+        nodes.insert(entry.at(0).get<std::string>());
         if (entry.at(0).get<std::string>() != node) continue;
         for (const auto& id : entry.at(1)) seen_by[id.get<std::string>()].insert(r);
     }
+    node_count_ = nodes.size();
     std::map<std::uint32_t, int> owned;
     std::vector<std::string> own;
     for (const auto& [id, ranks] : seen_by) {

@@ -16,6 +16,8 @@ std::string mpi_library();
 
 /// Whether this process was started by an MPI launcher (OMPI_COMM_WORLD_SIZE or PMIX_RANK is set).
 bool is_under_mpi_launcher();
+/// Whether this process is rank 0, or no rank at all, as the launcher's environment tells before MPI is initialised.
+bool is_rank_zero();
 
 struct MpiOutbox;
 
@@ -31,10 +33,19 @@ public:
     std::uint32_t rank() const { return rank_; }
     std::uint32_t size() const { return size_; }
 
-    /// Collective, all ranks, right after construction. The ranks of one host share its devices: each gives the ids
+    /// Collective, all ranks: what rank 0 says.
+    std::string broadcast(const std::string& text);
+
+    /// Collective, all ranks, before any other message. The ranks of one host share its devices: each gives the ids
     /// that it sees and gets those that are its own. Every id has one owner: the rank that sees it and owns fewest so
     /// far.
     std::vector<std::string> share_devices(const std::string& node, const std::vector<std::string>& visible);
+
+    /// After share_devices(): how many hosts the ranks are on.
+    std::size_t node_count() const { return node_count_; }
+
+    /// The others are out of reach: leaves without MPI_Finalize, which would wait for them.
+    void abandon() { is_abandoned_ = true; }
 
     /// Rank 0: the coordinator's end. `mail` is that of rank 0's own supervisor.
     std::unique_ptr<Transport> make_transport(SupervisorMail& mail);
@@ -52,6 +63,8 @@ private:
     std::unique_ptr<MpiOutbox> outbox_;
     std::uint32_t rank_ = 0;
     std::uint32_t size_ = 1;
+    std::size_t node_count_ = 1;
+    bool is_abandoned_ = false;
 };
 
 }  // namespace leadsweep

@@ -1,12 +1,14 @@
 // A worker without LibTorch: speaks the whole protocol and fails in the ways that are asked for, so that the
 // orchestrator is tested in milliseconds.
 //
-// Environment: LEADSWEEP_FAKE_DEVICES (number of devices, 2), LEADSWEEP_FAKE_SECONDS (length of an attempt, 0; MIN:MAX
-// for lengths between), LEADSWEEP_FAKE_HELPER_SECONDS (before a survey or a list of devices, 0),
-// LEADSWEEP_FAKE_RESULT=yes (attempts leave a result file, with a token as metric `token`), LEADSWEEP_FAKE_TRACE (file
-// to which every completed execution appends "key attempt"), LEADSWEEP_FAKE_JOURNAL (file to which executions append
-// "start|step|finish key attempt token seconds pid", seconds of the monotonic clock), and LEADSWEEP_FAKE_MODE: ok, or
-// MODE[:FRACTION] for that fraction of (key, attempt) pairs, with MODE in
+// Environment: LEADSWEEP_FAKE_DEVICES (number of devices, 2; `cuda`: what CUDA_VISIBLE_DEVICES names),
+// LEADSWEEP_FAKE_EPOCHS (an attempt leaves a checkpoint after each of so many epochs and goes on from an earlier one,
+// 0), LEADSWEEP_FAKE_SECONDS (length of an attempt, 0; MIN:MAX for lengths between), LEADSWEEP_FAKE_HELPER_SECONDS
+// (before a survey or a list of devices, 0), LEADSWEEP_FAKE_RESULT=yes (attempts leave a result file, with a token as
+// metric `token`), LEADSWEEP_FAKE_TRACE (file to which every completed execution appends "key attempt"),
+// LEADSWEEP_FAKE_JOURNAL (file to which executions append "start|step|epoch|finish key attempt token seconds pid",
+// seconds of the monotonic clock), and LEADSWEEP_FAKE_MODE: ok, or MODE[:FRACTION] for that fraction of (key, attempt)
+// pairs, with MODE in
 //   crash, exit, hang, stop, invalid, diverged, oom      what the name says
 //   garbage, truncated, oversized                        on the pipe of facts
 //   closed                                               the pipe of facts is closed, the process goes on
@@ -130,9 +132,15 @@ void misbehave(const std::string& mode, const Assign& assign) {
     if (mode == "oom") throw JobError(FailureClass::kOomDevice, "out of memory on purpose: lower train.batch");
 }
 
-JobResult small_result(double token) {
+/// Figures that depend on the job alone, as those of training do.
+JobResult small_result(const std::string& key, double token) {
     JobResult result;
-    for (const char* name : {"macro_f1", "macro_auroc"}) result.metrics.push_back({"test", "", name, 0.5, 10});
+    const auto figure = [&](const std::string& name) {
+        return static_cast<double>(std::stoul(sha256(key + name).substr(0, 8), nullptr, 16)) / 4294967296.0;
+    };
+    for (const char* name : {"macro_f1", "macro_auroc"}) result.metrics.push_back({"test", "", name, figure(name), 10});
+    for (const char* lead : {"I", "II", "V1"})
+        result.lead_importance.push_back({"426783006", lead, 0, figure(lead) - 0.5, figure(lead), 0.1, 10, 0.5});
     result.metrics.push_back({"test", "", "token", token, 10});
     result.epochs.push_back({1, 0.7, 0.6, 0.5, 0.5, 1e-3, 0.1, 100, true});
     result.n_test = 10;
@@ -159,17 +167,35 @@ void work(const Execution& execution, double seconds) {
     }
 }
 
+/// Epochs that an earlier attempt completed.
+int epochs_done(const Assign& assign) {
+    if (assign.resume_folder.empty()) return 0;
+    return std::stoi(read_file(assign.resume_folder + "/checkpoint.safetensors"));
+}
+
+/// Like training: a checkpoint after every epoch, so that what is interrupted goes on from the last one.
+void train(const Execution& execution, const Assign& assign, int epochs) {
+    for (int epoch = epochs_done(assign); epoch < epochs; ++epoch) {
+        work(execution, length_of(assign) / epochs);
+        write_file_durably(assign.attempt_folder + "/checkpoint.safetensors", std::to_string(epoch + 1));
+        execution.note("epoch");
+    }
+}
+
 void run_attempt(const Assign& assign) {
     const auto parts = split(setting("LEADSWEEP_FAKE_MODE", "ok"), ':');
     const double fraction = parts.size() > 1 ? std::stod(parts[1]) : 1.0;
     const std::string mode = chance(assign) < fraction ? parts[0] : "ok";
     const Execution execution(assign);
     misbehave(mode, assign);
-    work(execution, length_of(assign));
+    if (const int epochs = std::stoi(setting("LEADSWEEP_FAKE_EPOCHS", "0")); epochs > 0)
+        train(execution, assign, epochs);
+    else
+        work(execution, length_of(assign));
     Finished finished{assign.attempt, 0.001, "", ""};
     if (setting("LEADSWEEP_FAKE_RESULT", "no") == "yes" || mode == "badresult" || mode == "noresult") {
         finished.result_path = assign.attempt_folder + "/result.cbor";
-        finished.result_digest = write_job_result(small_result(execution.token()), finished.result_path);
+        finished.result_digest = write_job_result(small_result(assign.key, execution.token()), finished.result_path);
         if (mode == "badresult") finished.result_digest = sha256("another result");
         if (mode == "noresult") std::filesystem::remove(finished.result_path);
     }
@@ -191,7 +217,11 @@ void beat() {
 
 int serve(const std::string& device) {
     std::signal(SIGPIPE, SIG_IGN);
-    tell(Hello{kProtocolVersion, "fake", semantics::all(), {"cpu", device, "fake", {0}, 0}, ::getpid()});
+    tell(Hello{kProtocolVersion,
+               "fake",
+               semantics::all(),
+               {device.substr(0, device.find('-')), device, "fake", {0}, 0},
+               ::getpid()});
     std::thread(beat).detach();
     FrameReader reader;
     std::string buffer(65536, '\0');
@@ -230,11 +260,24 @@ int survey(const std::string& request_path, const std::string& out) {
         record.leads = standard_lead_names();
         record.labels = {labels.classes[static_cast<std::size_t>(i / each) % 5].code};
         record.patient = fmt::format("p{:06}", i / each);
-        record.signal_digest = sha256(record.path);
+        record.signal_digest = sha256(setting("LEADSWEEP_FAKE_RECORDS", "") + record.path);
         catalogue.records.push_back(record);
     }
     save_catalogue(catalogue, out);
     return 0;
+}
+
+/// "cpu-0", "cpu-1", ... or those that Slurm gave: "cuda-0", "cuda-1".
+std::vector<std::string> device_names() {
+    const std::string wanted = setting("LEADSWEEP_FAKE_DEVICES", "2");
+    std::vector<std::string> names;
+    if (wanted == "cuda") {
+        for (const std::string& index : split(setting("CUDA_VISIBLE_DEVICES", ""), ','))
+            if (!index.empty()) names.push_back("cuda-" + index);
+    } else {
+        for (int i = 0; i < std::stoi(wanted); ++i) names.push_back(fmt::format("cpu-{}", i));
+    }
+    return names;
 }
 
 }  // namespace
@@ -248,9 +291,9 @@ int main(int count, char** arguments) try {
     if (command == "survey") return survey(args.at(1), args.at(3));
     if (command == "devices") {
         nlohmann::json devices = nlohmann::json::array();
-        for (int i = 0; i < std::stoi(setting("LEADSWEEP_FAKE_DEVICES", "2")); ++i)
-            devices.push_back({{"kind", "cpu"},
-                               {"uuid", fmt::format("cpu-{}", i)},
+        for (const std::string& name : device_names())
+            devices.push_back({{"kind", name.substr(0, name.find('-'))},
+                               {"uuid", name},
                                {"name", "fake"},
                                {"cores", {0}},
                                {"memory_bytes", 0}});

@@ -35,6 +35,9 @@ Catalogue survey_of(const JobSpec& spec) {
         throw InputError(
             "data.table is read by `leadsweep` alone: run the job.json that it leaves beside a failed attempt, or take "
             "labels and patients from the headers");
+    if (!spec.data.label_file.empty())
+        throw InputError(
+            "data.label_file is read by `leadsweep` alone: run the job.json that it leaves beside a failed attempt");
     SurveyRequest request;
     request.synthetic = spec.data.synthetic;
     request.records_folder = spec.data.records;
@@ -54,7 +57,7 @@ Catalogue survey_of(const JobSpec& spec) {
 FoldLists lists_of(const JobSpec& spec, const Catalogue& catalogue) {
     const LabelSet& labels = label_set(spec.data.labels);
     FoldLists lists;
-    lists.label_set = spec.data.labels;
+    lists.label_set = labels;
     lists.data_digest = digest_of(catalogue);
     lists.fold = spec.fold;
     lists.record_count = static_cast<std::int64_t>(catalogue.records.size());

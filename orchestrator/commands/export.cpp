@@ -75,8 +75,11 @@ nlohmann::json network_of(const JobSpec& spec, std::size_t classes) {
 }
 
 nlohmann::json about(const NamedJob& job, const JobSpec& spec, const Artefact& predictions) {
-    const LabelSet& labels = label_set(spec.data.labels);
-    const auto thresholds = decode_arrays(content_of(predictions), predictions.path).at("thresholds").values<double>();
+    const ArrayFile file = decode_arrays(content_of(predictions), predictions.path);
+    const auto known_classes = file.metadata.find("classes");
+    const LabelSet labels =
+        known_classes == file.metadata.end() ? label_set(spec.data.labels) : label_set_from_text(known_classes->second);
+    const auto thresholds = file.at("thresholds").values<double>();
     nlohmann::json classes = nlohmann::json::array();
     for (std::size_t k = 0; k < labels.classes.size(); ++k) {
         const auto& known = labels.classes[k];

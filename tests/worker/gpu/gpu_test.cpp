@@ -223,7 +223,7 @@ TEST_CASE("GPU: LIME has the coefficients of the CPU", "[gpu]") {
     run.spec.explain.segments = 4;
     const auto of = [&](const torch::Device& device) {
         run.model->to(device);
-        return make_explainer(run.spec, run.model->fold())->explain(run.records, 40).coefficients;
+        return make_explainer(run.spec, run.model->fold(), {})->explain(run.records, 40).coefficients;
     };
     const auto expected = of(torch::kCPU);
     CHECK(relative_difference(of(kGpu), expected) < 1e-3);

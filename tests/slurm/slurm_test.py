@@ -61,7 +61,7 @@ def launched_by_srun(programs):
         assert sweep.ask("SELECT count(DISTINCT node) FROM attempts") == [(4,)]
 
 
-@case("The end of the time limit drains the sweep by the coordinator's own clock; the next allocation completes it")
+@case("The end of the time limit drains the sweep by the coordinator's own clock, and the next allocation completes it")
 def time_limit(programs):
     with Cluster() as cluster:
         sweep = Sweep(cluster, programs, seeds=16, seconds="10", epochs=20)
@@ -128,7 +128,7 @@ def first_node_killed(programs):
         assert sweep.epochs_redone() <= running
 
 
-@case("scancel leaves no process behind and no requeue; submitting again goes on")
+@case("scancel leaves no process behind and no requeue, and submitting again goes on")
 def cancelled(programs):
     for launcher in ("mpirun", "srun"):
         with Cluster() as cluster:

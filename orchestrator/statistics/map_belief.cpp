@@ -5,6 +5,8 @@
 #include <numeric>
 #include <random>
 
+#include "orchestrator/statistics/holm.hpp"
+
 namespace leadsweep {
 namespace {
 
@@ -86,18 +88,17 @@ std::vector<std::optional<double>> stabilities(const std::vector<CentredFold>& f
     return found;
 }
 
-/// Holm's step-down adjustment of the p values that are there.
+/// Over the classes that have a p value.
 void adjust(std::map<std::string, MapBelief>& beliefs) {
     std::vector<MapBelief*> tested;
-    for (auto& [name, belief] : beliefs)
-        if (belief.p) tested.push_back(&belief);
-    std::stable_sort(tested.begin(), tested.end(),
-                     [](const MapBelief* a, const MapBelief* b) { return *a->p < *b->p; });
-    double largest = 0;
-    for (std::size_t i = 0; i < tested.size(); ++i) {
-        largest = std::max(largest, std::min(1.0, static_cast<double>(tested.size() - i) * *tested[i]->p));
-        tested[i]->p_adjusted = largest;
+    std::vector<double> p_values;
+    for (auto& [name, belief] : beliefs) {
+        if (!belief.p) continue;
+        tested.push_back(&belief);
+        p_values.push_back(*belief.p);
     }
+    const auto adjusted = holm_adjusted(p_values);
+    for (std::size_t i = 0; i < tested.size(); ++i) tested[i]->p_adjusted = adjusted[i];
 }
 
 }  // namespace

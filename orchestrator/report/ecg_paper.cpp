@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "orchestrator/report/markup.hpp"
 #include "shared/core/errors.hpp"
 
 namespace leadsweep {
@@ -18,21 +19,6 @@ constexpr double kHead = 15;        // mm above the first strip, for title and f
 constexpr double kPulse = 15;       // mm before the trace, for name and calibration
 constexpr double kLeastPitch = 15;  // mm from strip to strip
 constexpr double kMostPitch = 40;
-
-std::string xml(std::string_view text) {
-    std::string escaped;
-    for (const char c : text) {
-        if (c == '&')
-            escaped += "&amp;";
-        else if (c == '<')
-            escaped += "&lt;";
-        else if (c == '>')
-            escaped += "&gt;";
-        else
-            escaped += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-    return escaped;
-}
 
 double median_of(std::span<const float> values) {
     std::vector<float> sorted(values.begin(), values.end());
@@ -86,7 +72,7 @@ std::string pulse_and_name(const Strip& strip, double zero_mm) {
     return fmt::format(
         "<path d=\"M5 {0}h2v-{1}h5v{1}h2\" fill=\"none\" stroke=\"#111\" stroke-width=\"0.25\"/>\n"
         "<text x=\"{2}\" y=\"{3:.2f}\" font-size=\"3.5\" font-weight=\"bold\">{4}</text>\n",
-        zero_mm, kMmPerMillivolt, 4, zero_mm - 11, xml(strip.lead->name));
+        zero_mm, kMmPerMillivolt, 4, zero_mm - 11, xml_escaped(strip.lead->name));
 }
 
 }  // namespace
@@ -114,7 +100,7 @@ std::string draw_ecg_paper(const DrawnRecord& record, double from_s, double seco
     svg += fmt::format(
         "<text x=\"{0}\" y=\"9\" font-size=\"5\" font-weight=\"bold\">{1}</text>\n"
         "<text x=\"{0}\" y=\"15\" font-size=\"3.5\">{2}; from {3:g} s; 25 mm/s, 10 mm/{4}</text>\n",
-        kMargin, xml(record.title), xml(record.facts), static_cast<double>(first) / record.sampling_hz,
+        kMargin, xml_escaped(record.title), xml_escaped(record.facts), static_cast<double>(first) / record.sampling_hz,
         record.is_unitless ? "unit of the file (no mV)" : "mV");
     svg += fmt::format("<g transform=\"translate({} {})\">\n", kMargin, kMargin + kHead);
     svg += grid(width, height);

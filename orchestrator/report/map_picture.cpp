@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "orchestrator/report/map.hpp"
+#include "orchestrator/report/markup.hpp"
 #include "orchestrator/report/part_map.hpp"
 
 namespace leadsweep {
@@ -23,23 +24,6 @@ using Colour = std::array<double, 3>;
 constexpr Colour kAgainst = {33, 102, 172};
 constexpr Colour kNeutral = {247, 247, 247};
 constexpr Colour kFor = {217, 95, 2};
-
-std::string escaped(const std::string& text) {
-    std::string out;
-    for (const char c : text) {
-        if (c == '&')
-            out += "&amp;";
-        else if (c == '<')
-            out += "&lt;";
-        else if (c == '>')
-            out += "&gt;";
-        else if (c == '"')
-            out += "&quot;";
-        else
-            out += c;
-    }
-    return out;
-}
 
 /// `share` from -1 to 1.
 Colour colour_of(double share) {
@@ -61,7 +45,7 @@ const char* ink_on(const Colour& colour) {
 
 std::string text_at(double x, double y, const char* anchor, const std::string& text, const char* style = "") {
     return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\"{}>{}</text>\n", x, y, anchor, style,
-                       escaped(text));
+                       xml_escaped(text));
 }
 
 std::string cell_at(double x, double y, const std::optional<double>& value, double largest, int decimals,
@@ -130,7 +114,7 @@ std::string document(const std::string& title, const std::string& body, double w
                "{1:.0f}\" font-family=\"sans-serif\" font-size=\"12\" role=\"img\">\n<title>{2}</title>\n"
                "<defs><pattern id=\"empty\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\"><path d=\"M0 6 L6 "
                "0\" stroke=\"#ccc\"/></pattern></defs>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
-               width, height, escaped(title)) +
+               width, height, xml_escaped(title)) +
            body + "</svg>\n";
 }
 

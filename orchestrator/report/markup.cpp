@@ -84,6 +84,13 @@ std::string html_escaped(std::string_view text) {
     return escaped;
 }
 
+std::string xml_escaped(std::string_view text) {
+    std::string escaped = html_escaped(text);
+    std::replace_if(
+        escaped.begin(), escaped.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+    return escaped;
+}
+
 std::string latex_escaped(std::string_view text) {
     std::string escaped;
     for (std::size_t at = 0; at < text.size();) {

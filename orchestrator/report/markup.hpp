@@ -10,6 +10,8 @@ namespace leadsweep {
 
 /// For text and for attributes in double quotes.
 std::string html_escaped(std::string_view text);
+/// For SVG files: the same, and control characters, which XML does not have, are spaces.
+std::string xml_escaped(std::string_view text);
 /// For text in a paragraph or cell; signs that tables use (±, †, ‡, –) become commands.
 std::string latex_escaped(std::string_view text);
 

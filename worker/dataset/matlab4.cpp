@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstring>
 #include <string_view>
 
 #include <fmt/format.h>
 
 #include "shared/core/errors.hpp"
+#include "worker/dataset/matlab_value.hpp"
 
 namespace leadsweep {
 namespace {
@@ -30,20 +30,8 @@ Value load(const std::byte* from, bool is_swapped) {
 template <class Value>
 void decode_as(const Matlab4Matrix& matrix, const std::byte* data, const std::string& name, std::int32_t missing,
                std::span<std::int32_t> out) {
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        const auto value = load<Value>(data + i * sizeof(Value), matrix.is_big_endian);
-        if constexpr (std::is_floating_point_v<Value>) {
-            if (std::isnan(value)) {
-                out[i] = missing;
-                continue;
-            }
-            const bool is_whole = value == std::trunc(value) && std::abs(value) <= Value{1U << 30U};
-            if (!is_whole)
-                throw InputError(fmt::format(
-                    "{}: element {} is {}, expected a whole number: the matrix holds no ADC values", name, i, value));
-        }
-        out[i] = static_cast<std::int32_t>(value);
-    }
+    for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = adc_value(load<Value>(data + i * sizeof(Value), matrix.is_big_endian), missing, name, i);
 }
 
 }  // namespace

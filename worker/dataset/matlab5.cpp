@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <limits>
 #include <memory>
 #include <string>
@@ -14,6 +13,7 @@
 #include <matio.h>
 
 #include "shared/core/errors.hpp"
+#include "worker/dataset/matlab_value.hpp"
 
 namespace leadsweep {
 namespace {
@@ -145,23 +145,8 @@ template <class Value>
 void copy_values(const matvar_t& matrix, std::int32_t missing, const std::filesystem::path& path,
                  std::vector<std::int32_t>& out) {
     const auto* from = static_cast<const Value*>(matrix.data);
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        const Value value = from[i];
-        if constexpr (std::is_floating_point_v<Value>) {
-            if (std::isnan(value)) {
-                out[i] = missing;
-                continue;
-            }
-            const bool is_whole = value == std::trunc(value) && std::abs(value) <= Value{1U << 30U};
-            if (!is_whole)
-                fail(path, fmt::format("element {} is {}, expected a whole number: the matrix holds no ADC values", i,
-                                       value));
-        } else if constexpr (sizeof(Value) >= sizeof(std::int32_t)) {
-            if (!std::in_range<std::int32_t>(value))
-                fail(path, fmt::format("element {} is {}, expected 32 bits: the matrix holds no ADC values", i, value));
-        }
-        out[i] = static_cast<std::int32_t>(value);
-    }
+    const std::string name = path.string();
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = adc_value(from[i], missing, name, i);
 }
 
 void copy_any(const matvar_t& matrix, std::int32_t missing, const std::filesystem::path& path,

@@ -41,19 +41,6 @@ double clear_gain(bool is_soft, bool is_fast, int fold) {
            (is_soft ? 0.003 * std::cos(2 * fold) : 0);
 }
 
-std::string refusal(const std::function<void()>& work) {
-    try {
-        work();
-    } catch (const InputError& error) {
-        return error.what();
-    }
-    return "";
-}
-
-bool holds(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
 std::vector<std::vector<bool>> marks_of(const Table& table) {
     std::vector<std::vector<bool>> marks;
     for (const auto& row : table.rows) {

@@ -15,10 +15,6 @@ using namespace leadsweep::testing;
 
 namespace {
 
-bool holds(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
 /// Two losses, two folds, with curves, explanations and predictions; folder/work holds the files.
 struct Filled {
     TemporaryFolder folder;

@@ -39,19 +39,6 @@ struct Filled {
     ReadStore reader() const { return ReadStore::open(store.path()); }
 };
 
-std::string refusal(const std::function<void()>& work) {
-    try {
-        work();
-    } catch (const InputError& error) {
-        return error.what();
-    }
-    return "";
-}
-
-bool holds(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
 LeadImportance importance(const std::string& code, const std::string& lead, double value, std::int64_t n, double r2) {
     return {code, lead, 0, value, std::abs(value), 0.1, n, r2};
 }

@@ -18,23 +18,6 @@
 using namespace leadsweep;
 using namespace leadsweep::testing;
 
-namespace {
-
-std::string refusal(const std::function<void()>& work) {
-    try {
-        work();
-    } catch (const InputError& error) {
-        return error.what();
-    }
-    return "";
-}
-
-bool holds(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
-}  // namespace
-
 TEST_CASE("results/schema.sql is the schema that migrations make", "[store]") {
     const TemporaryFolder folder;
     const std::string path = folder.file("a.sqlite");

@@ -1,10 +1,11 @@
-// A small filled database, and folders that vanish: what the tests of store/ and report/ have in common.
+// A small filled database, folders that vanish, refusals: what the tests of store/ and report/ have in common.
 #pragma once
 
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/store/result_store.hpp"
+#include "shared/core/errors.hpp"
 #include "shared/job/job_spec.hpp"
 
 namespace leadsweep::testing {
@@ -36,6 +38,20 @@ public:
 private:
     std::filesystem::path path_;
 };
+
+/// What InputError says when `work` is refused; "" where it is not.
+inline std::string refusal(const std::function<void()>& work) {
+    try {
+        work();
+    } catch (const InputError& error) {
+        return error.what();
+    }
+    return "";
+}
+
+inline bool holds(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
 
 inline JobRow job_row(const JobSpec& spec, const std::string& data = "data") {
     const std::string lists = "lists of fold " + std::to_string(spec.fold);

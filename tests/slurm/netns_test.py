@@ -6,6 +6,7 @@ netns_test.py --list; netns_test.py --bin FOLDER [--seconds N] NAME...  Prints S
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -166,33 +167,73 @@ def no_shared_folder(programs, _):
             assert len(said) == 1 and "rank 1 on hostb" in said[0] and words in said[0]
 
 
-@case("A gang trains across two hosts, and listens on the chosen interface alone")
-def gang(programs, _):
-    if not (programs / "leadsweep-worker").exists():
-        raise Skipped("this build has no worker that computes")
-    with Hosts(delay_s=0.01) as hosts, Sweep(hosts, programs, 1, 0) as sweep:
-        sweep.jobs = 3
-        devices = 2 * len(os.sched_getaffinity(0))
-        (sweep.folder / "sweep.yaml").write_text(
+class GangSweep(Sweep):
+    """Three jobs, each on all devices of both hosts."""
+
+    def __init__(self, hosts, programs):
+        if not (programs / "leadsweep-worker").exists():
+            raise Skipped("this build has no worker that computes")
+        super().__init__(hosts, programs, 1, 0)
+        self.devices = 2 * len(os.sched_getaffinity(0))
+        (self.folder / "sweep.yaml").write_text(
             "name: gang\ndata:\n  synthetic: {patients: 30, records_per_patient: 2, sampling_hz: 100, duration_s: 4}\n"
             "  labels: synthetic\n  window_s: 4\nfolds: {k: 3}\nbase:\n  sampling_hz: 50\n"
             "  model: {depth: 2, filters: 4, bottleneck: 4, kernels: [9, 5, 3]}\n  train: {epochs: 3, batch: 16}\n"
-            f"  resources: {{devices: {devices}, across_nodes: true}}\naxes: {{fold: all}}\n")
-        process = sweep.start("--worker", programs / "leadsweep-worker")
-        listening = set()
+            f"  resources: {{devices: {self.devices}, across_nodes: true}}\naxes: {{fold: all}}\n")
+
+    def watch(self, process, look):
+        """Calls look(host) for both hosts until the sweep ends; it must complete."""
         deadline = time.monotonic() + 200
         while process.poll() is None and time.monotonic() < deadline:
             for host in "ab":
-                shown = subprocess.run(["ip", "netns", "exec", hosts.namespace(host), "ss", "-ltnpH"],
-                                       capture_output=True, text=True, check=False).stdout
-                listening |= {line.split()[3].rsplit(":", 1)[0] for line in shown.splitlines()
-                              if "leadsweep-worke" in line}
+                look(host)
             time.sleep(0.02)
-        print(f"code {process.wait(timeout=10)}; {sweep.finished()} of 3 jobs on {devices} devices of two hosts; workers "
-              f"listened on {sorted(listening)}")
-        assert process.returncode == 0
-        assert sweep.finished() == 3
+        assert process.wait(timeout=10) == 0
+        assert self.finished() == self.jobs
+
+
+@case("A gang trains across two hosts, and listens on the chosen interface alone")
+def gang(programs, _):
+    with Hosts(delay_s=0.01) as hosts, GangSweep(hosts, programs) as sweep:
+        listening = set()
+
+        def look(host):
+            shown = subprocess.run(["ip", "netns", "exec", hosts.namespace(host), "ss", "-ltnpH"],
+                                   capture_output=True, text=True, check=False).stdout
+            listening.update(line.split()[3].rsplit(":", 1)[0] for line in shown.splitlines() if "leadsweep-worke" in line)
+
+        sweep.watch(sweep.start("--worker", programs / "leadsweep-worker"), look)
+        print(f"3 jobs on {sweep.devices} devices of two hosts; workers listened on {sorted(listening)}")
         assert listening and listening <= {"10.77.0.1", "10.77.0.2"}
+
+
+@case("The token of a gang is in no argument, environment, log, result or database")
+def token(programs, _):
+    with Hosts() as hosts, GangSweep(hosts, programs) as sweep, tempfile.TemporaryDirectory() as aside:
+        worker = sweep.folder / "worker"   # keeps what workers say to their supervisor, the offered tokens among it
+        worker.write_text(f'#!/bin/bash\nexec "{programs}/leadsweep-worker" "$@" 4> >(exec tee "{aside}/$$" >&4)\n')
+        worker.chmod(0o700)
+        seen = {}
+
+        def look(host):
+            for pid in hosts.processes(host):
+                for name in ("cmdline", "environ"):
+                    try:
+                        seen[pathlib.Path(f"/proc/{pid}/{name}").read_bytes()] = f"{name} of process {pid}"
+                    except OSError:
+                        pass
+
+        sweep.watch(sweep.start("--worker", worker, "--scratch", sweep.folder / "scratch"), look)
+        said = b"".join(path.read_bytes() for path in pathlib.Path(aside).iterdir())
+        tokens = set(re.findall(rb"10\.77\.0\.[12]:\d+.{0,8}?([0-9a-f]{64})", said, re.DOTALL))
+        for path in sweep.folder.rglob("*"):
+            if path.is_file():
+                seen[path.read_bytes()] = str(path)
+        print(f"{len(tokens)} tokens; looked for in {len(seen)} files, argument lists and environments")
+        assert len(tokens) == 3
+        assert any(b"leadsweep-worker" in text for text in seen)
+        for text, place in seen.items():
+            assert not [found for found in tokens if found in text], f"a token is in {place}"
 
 
 @case("An interface that a host does not have is told with those that it has")

@@ -145,7 +145,12 @@ TEST_CASE("What was committed survives a power cut at every write and every sync
     }
     CHECK(changes > 100);
     std::size_t most_finished = 0;
-    for (std::int64_t cut = 0; cut < changes; ++cut) {
+#ifdef __SANITIZE_THREAD__
+    constexpr std::int64_t kStep = 11;  // what a disk keeps is no matter of threads, and this takes minutes there
+#else
+    constexpr std::int64_t kStep = 1;
+#endif
+    for (std::int64_t cut = 0; cut < changes; cut += kStep) {
         for (std::uint64_t seed = 0; seed < 2; ++seed) {
             PowerCutDisk disk;
             disk.fail_after(cut);

@@ -45,11 +45,6 @@ int allow_reading_only(void*, int action, const char* first, const char* second,
     }
 }
 
-struct Finalize {
-    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-};
-using Prepared = std::unique_ptr<sqlite3_stmt, Finalize>;
-
 void bind_value(sqlite3_stmt* statement, int index, const SqlValue& value) {
     if (const auto* whole = std::get_if<std::int64_t>(&value))
         sqlite3_bind_int64(statement, index, *whole);
@@ -102,7 +97,9 @@ std::string readable_path(const std::string& path) {
 
 struct ReadStore::State {
     State(const std::string& path, bool is_copy)
-        : connection(location_of(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI), is_snapshot(is_copy), file(path) {
+        : connection(location_of(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI | SQLite::OPEN_NOMUTEX),
+          is_snapshot(is_copy),
+          file(path) {
         check_identity(connection, newest_schema_version());
         connection.execute("PRAGMA query_only = ON; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY");
         sqlite3_set_authorizer(connection.database().getHandle(), allow_reading_only, nullptr);
@@ -126,9 +123,7 @@ ReadStore ReadStore::open(const std::string& path) {
     return store;
 }
 
-void ReadStore::read(
-    const std::string& sql, std::span<const SqlValue> values,
-    const std::function<void(const std::vector<std::string>& columns, sqlite3_stmt* row)>& on_row) const {
+std::shared_ptr<sqlite3_stmt> ReadStore::prepared(const std::string& sql) const {
     sqlite3* handle = state_->connection.database().getHandle();
     const auto refuse = [&](const std::string& why) {
         throw InputError(fmt::format("{}; only a single question (SELECT) can be asked: {}", why, sql));
@@ -136,7 +131,7 @@ void ReadStore::read(
     sqlite3_stmt* raw = nullptr;
     const char* rest = nullptr;
     const int code = sqlite3_prepare_v2(handle, sql.c_str(), static_cast<int>(sql.size() + 1), &raw, &rest);
-    const Prepared statement(raw);
+    std::shared_ptr<sqlite3_stmt> statement(raw, &sqlite3_finalize);
     if (code == SQLITE_AUTH) refuse("this statement would change the database or its settings");
     if (code == SQLITE_ERROR) throw InputError(fmt::format("{}; in: {}", sqlite3_errmsg(handle), sql));
     if (code != SQLITE_OK)
@@ -144,38 +139,61 @@ void ReadStore::read(
     if (!statement) refuse("there is no statement");
     if (rest != nullptr && !trim(rest).empty()) refuse("there are several statements");
     if (sqlite3_stmt_readonly(statement.get()) == 0) refuse("this statement would change the database");
-    for (std::size_t i = 0; i < values.size(); ++i) bind_value(statement.get(), static_cast<int>(i + 1), values[i]);
+    return statement;
+}
 
-    std::vector<std::string> columns;
-    for (int i = 0; i < sqlite3_column_count(statement.get()); ++i)
-        columns.emplace_back(sqlite3_column_name(statement.get(), i));
-    on_row(columns, nullptr);
-    int step = sqlite3_step(statement.get());
-    for (; step == SQLITE_ROW; step = sqlite3_step(statement.get())) on_row(columns, statement.get());
+void ReadStore::step_through(const std::string& sql, sqlite3_stmt* statement,
+                             const std::function<void(const SqlRow&)>& on_row) const {
+    sqlite3* handle = state_->connection.database().getHandle();
+    int step = sqlite3_step(statement);
+    for (; step == SQLITE_ROW; step = sqlite3_step(statement)) on_row(SqlRow(statement));
     if (step == SQLITE_ERROR) throw InputError(fmt::format("{}; in: {}", sqlite3_errmsg(handle), sql));
     if (step != SQLITE_DONE)
         throw StoreError(state_->file, sql, step, sqlite3_extended_errcode(handle), sqlite3_errmsg(handle));
 }
 
 SqlResult ReadStore::ask(const std::string& sql, std::span<const SqlValue> values) const {
+    const auto statement = prepared(sql);
+    for (std::size_t i = 0; i < values.size(); ++i) bind_value(statement.get(), static_cast<int>(i + 1), values[i]);
     SqlResult result;
-    read(sql, values, [&](const std::vector<std::string>& columns, sqlite3_stmt* statement) {
-        if (statement == nullptr) {
-            result.columns = columns;
-            return;
-        }
+    const int width = sqlite3_column_count(statement.get());
+    for (int i = 0; i < width; ++i) result.columns.emplace_back(sqlite3_column_name(statement.get(), i));
+    step_through(sql, statement.get(), [&](const SqlRow&) {
         auto& row = result.rows.emplace_back();
-        row.reserve(columns.size());
-        for (int i = 0; i < static_cast<int>(columns.size()); ++i) row.push_back(column_value(statement, i));
+        row.reserve(result.columns.size());
+        for (int i = 0; i < width; ++i) row.push_back(column_value(statement.get(), i));
     });
     return result;
 }
 
 void ReadStore::each(const std::string& sql, std::span<const SqlValue> values,
                      const std::function<void(const SqlRow&)>& on_row) const {
-    read(sql, values, [&](const std::vector<std::string>&, sqlite3_stmt* statement) {
-        if (statement != nullptr) on_row(SqlRow(statement));
-    });
+    const auto statement = prepared(sql);
+    for (std::size_t i = 0; i < values.size(); ++i) bind_value(statement.get(), static_cast<int>(i + 1), values[i]);
+    step_through(sql, statement.get(), on_row);
+}
+
+void ReadStore::each_of(const std::string& sql, std::span<const std::int64_t> ids,
+                        std::initializer_list<SqlValue> values,
+                        const std::function<void(std::size_t, const SqlRow&)>& on_row) const {
+    const Hold one_state = hold();  // which also spares SQLite to begin and end a transaction for each of them
+    const auto statement = prepared(sql);
+    int place = 2;
+    for (const SqlValue& value : values) bind_value(statement.get(), place++, value);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        sqlite3_reset(statement.get());
+        sqlite3_bind_int64(statement.get(), 1, ids[i]);
+        step_through(sql, statement.get(), [&](const SqlRow& row) { on_row(i, row); });
+    }
+}
+
+ReadStore::Hold ReadStore::hold() const {
+    // SQLite keeps a read transaction as long as any statement of the connection has begun and is not done.
+    const std::string sql = "SELECT 1 FROM sqlite_schema";
+    auto statement = prepared(sql);
+    if (const int code = sqlite3_step(statement.get()); code != SQLITE_ROW)
+        throw StoreError(state_->file, sql, code, code, "the schema cannot be read");
+    return statement;
 }
 
 bool SqlRow::is_null(int column) const {

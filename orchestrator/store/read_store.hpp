@@ -39,6 +39,7 @@ private:
     sqlite3_stmt* statement_;
 };
 
+/// For one thread at a time.
 class ReadStore {
 public:
     /// Throws InputError where there is no file, or it is no database of leadsweep, or of a newer version; StoreError.
@@ -62,6 +63,16 @@ public:
         each(sql, std::span<const SqlValue>(values.begin(), values.size()), on_row);
     }
 
+    /// The same question for each of many ids, prepared once: `sql` has ?1 for the id, ?2 and so on for `values`. Calls
+    /// on_row(place of the id, row); all answers are of one state of the database.
+    void each_of(const std::string& sql, std::span<const std::int64_t> ids, std::initializer_list<SqlValue> values,
+                 const std::function<void(std::size_t, const SqlRow&)>& on_row) const;
+
+    /// Until the returned object goes, all answers are of the state that the database has now, whatever a running sweep
+    /// commits meanwhile.
+    using Hold = std::shared_ptr<const void>;
+    [[nodiscard]] Hold hold() const;
+
     /// The CREATE statements of all tables, indices and views in order of creation: the text of results/schema.sql.
     std::string schema() const;
     /// Age of the snapshot that is read; nothing where the database itself is.
@@ -71,8 +82,9 @@ public:
 
 private:
     struct State;
-    void read(const std::string& sql, std::span<const SqlValue> values,
-              const std::function<void(const std::vector<std::string>& columns, sqlite3_stmt* row)>& on_row) const;
+    std::shared_ptr<sqlite3_stmt> prepared(const std::string& sql) const;
+    void step_through(const std::string& sql, sqlite3_stmt* statement,
+                      const std::function<void(const SqlRow&)>& on_row) const;
     explicit ReadStore(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
 };

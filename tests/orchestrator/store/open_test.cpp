@@ -159,6 +159,36 @@ TEST_CASE("A reader sees what is committed while a writer is at work, and holds 
     CHECK(jobs() == 1);
 }
 
+TEST_CASE("A reader that holds a state keeps it whatever is committed, and holds nobody up", "[store]") {
+    const TemporaryFolder folder;
+    ResultStore store = ResultStore::open(folder.file("a.sqlite"));
+    const SweepId sweep = store.register_sweep("s", "y", "h");
+    const ReadStore reader = ReadStore::open(store.path());
+    const auto jobs = [&] { return as_integer(reader.ask("SELECT count(*) FROM jobs").rows[0][0]).value(); };
+    {
+        const ReadStore::Hold one_state = reader.hold();
+        store.upsert_jobs(sweep, std::vector{job_row(0, 75, "bce")});
+        CHECK(jobs() == 0);
+        CHECK_THROWS_AS(reader.ask("DELETE FROM jobs"), InputError);
+    }
+    CHECK(jobs() == 1);
+}
+
+TEST_CASE("One question is asked of many ids, each answer under its place", "[store]") {
+    const TemporaryFolder folder;
+    ResultStore store = ResultStore::open(folder.file("a.sqlite"));
+    const auto jobs =
+        store.upsert_jobs(store.register_sweep("s", "y", "h"),
+                          std::vector{job_row(0, 75, "bce"), job_row(1, 75, "bce"), job_row(2, 75, "bce")});
+    const std::int64_t known = static_cast<std::int64_t>(jobs[2].value);
+    const std::vector<std::int64_t> ids = {known, 999, static_cast<std::int64_t>(jobs[0].value), known};
+    std::vector<std::pair<std::size_t, std::int64_t>> answers;
+    ReadStore::open(store.path())
+        .each_of("SELECT fold FROM jobs WHERE job_id = ?1 AND loss = ?2", ids, {std::string("bce")},
+                 [&](std::size_t place, const SqlRow& row) { answers.emplace_back(place, row.integer(0)); });
+    CHECK(answers == std::vector<std::pair<std::size_t, std::int64_t>>{{0, 2}, {2, 0}, {3, 2}});
+}
+
 TEST_CASE("Questions only read: everything else is refused", "[store]") {
     const TemporaryFolder folder;
     const std::string path = folder.file("a.sqlite");

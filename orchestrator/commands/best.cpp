@@ -21,10 +21,11 @@ void add_best_command(CLI::App& app, int& exit_code) {
     command->callback([options, &exit_code] {
         const TableFormat format = table_format_from(options->report.format);
         const ReadStore store = ReadStore::open(resolve_places(options->report.places).db);
+        const ReadStore::Hold one_state = store.hold();
         const Selection selection = select_jobs(store, filter_of(options->report));
         const Layout layout = lay_out(selection, {}, "");
         const auto groups = groups_of(selection, layout);
-        const Verdict verdict = judge(store, selection, groups, options->metric);
+        const Verdict verdict = judge(Figures(store, selection), selection, groups, options->metric);
         Table table = as_table(verdict, selection, layout, groups);
         if (verdict.best) {
             const SelectedJob& job = selection.jobs[groups[*verdict.best].job_indices.front()];

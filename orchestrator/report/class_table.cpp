@@ -35,7 +35,7 @@ std::vector<Candidate> candidates_of(const std::vector<ShownMean>& cells) {
 
 }  // namespace
 
-Table class_table(const ReadStore& store, const TableRequest& request, const Selection& selection,
+Table class_table(const Figures& figures, const TableRequest& request, const Selection& selection,
                   const Layout& layout) {
     const std::vector<Group> groups = groups_of(selection, layout);
     const std::string usual = usual_device(selection);
@@ -47,7 +47,7 @@ Table class_table(const ReadStore& store, const TableRequest& request, const Sel
     bool has_gaps = false;
     std::int64_t tests = 0;
     for (const auto& metric : request.metrics) {
-        const auto classes = load_class_figures(store, selection, metric);
+        const auto classes = figures.of_classes(metric, selection);
         const bool is_first = table.rows.empty();
         for (std::size_t cell = 0; cell < layout.cell_count(); ++cell) {
             if (groups[cell].jobs == 0) continue;

@@ -1,6 +1,7 @@
 #include "orchestrator/report/comparison.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -36,14 +37,14 @@ std::vector<Candidate> candidates_of(const MetricColumn& column, const Selection
     return candidates;
 }
 
-MetricColumn load_column(const ReadStore& store, const Selection& selection, const std::vector<Group>& groups,
+MetricColumn load_column(const Figures& figures, const Selection& selection, const std::vector<Group>& groups,
                          const std::string& metric) {
     MetricColumn column;
-    column.figure = figure_from(store, metric);
-    const FigureValues values = load_figure(store, selection.sweep_id, column.figure);
+    column.figure = figure_from(figures.store(), metric);
+    const FigureValues& values = figures.values(column.figure);
     const std::string usual = usual_device(selection);
     for (const Group& group : groups) column.cells.push_back(shown_mean(selection, group, values, usual));
-    column.paired = paired_figure(store, selection, column.figure, values);
+    column.paired = figures.paired(column.figure, selection);
     column.leaders = find_leaders(candidates_of(column, selection));
     return column;
 }
@@ -71,11 +72,14 @@ void add_test_notes(const std::vector<MetricColumn>& columns, Table& table) {
         table.notes.push_back(fmt::format(
             "{} comparisons with the best are left out: tested on other folds or data, they cannot be paired.",
             unpaired));
+    std::map<std::pair<std::size_t, std::size_t>, std::vector<std::string>> in_part;  // metrics by their classes
     for (const MetricColumn& column : columns)
         if (column.leaders.tests > 0 && column.paired.classes < column.paired.all_classes)
-            table.notes.push_back(
-                fmt::format("{}: tests are paired over the {} of {} classes that have tested positives in every fold.",
-                            column.figure.text, column.paired.classes, column.paired.all_classes));
+            in_part[{column.paired.classes, column.paired.all_classes}].push_back(column.figure.text);
+    for (const auto& [classes, metrics] : in_part)
+        table.notes.push_back(
+            fmt::format("{}: tests are paired over the {} of {} classes that have tested positives in every fold.",
+                        fmt::join(metrics, ", "), classes.first, classes.second));
 }
 
 std::string caption_of(const TableRequest& request, const Selection& selection,
@@ -83,11 +87,16 @@ std::string caption_of(const TableRequest& request, const Selection& selection,
     std::string caption =
         fmt::format("{} of the tested folds, {}; sweep {}.", fmt::join(request.metrics, ", "),
                     request.spread == Spread::kSd ? "mean ± sd" : "mean [corrected 95 % interval]", selection.sweep);
-    for (const MetricColumn& column : columns) {
-        const std::string text = detectable_text(column.leaders);
-        if (text.empty()) continue;
-        caption += columns.size() == 1 ? " " + text : fmt::format(" {}: {}", column.figure.text, text);
+    if (columns.size() == 1) {
+        const std::string text = detectable_text(columns.front().leaders);
+        return text.empty() ? caption : caption + " " + text;
     }
+    std::vector<std::string> ranges;
+    for (const MetricColumn& column : columns)
+        if (const std::string range = detectable_range(column.leaders); !range.empty())
+            ranges.push_back(fmt::format("{} {} with {} folds", column.figure.text, range, column.leaders.folds));
+    if (!ranges.empty())
+        caption += fmt::format(" Smallest detectable differences (power {:.1f}): {}.", kPower, fmt::join(ranges, ", "));
     return caption;
 }
 
@@ -129,11 +138,11 @@ void sort_rows(const TableRequest& request, const Layout& layout, const std::vec
 
 }  // namespace
 
-Table value_table(const ReadStore& store, const TableRequest& request, const Selection& selection,
+Table value_table(const Figures& figures, const TableRequest& request, const Selection& selection,
                   const Layout& layout) {
     const std::vector<Group> groups = groups_of(selection, layout);
     std::vector<MetricColumn> columns;
-    for (const auto& metric : request.metrics) columns.push_back(load_column(store, selection, groups, metric));
+    for (const auto& metric : request.metrics) columns.push_back(load_column(figures, selection, groups, metric));
     Table table;
     table.caption = caption_of(request, selection, columns);
     for (const auto& key : layout.row_keys) table.columns.push_back({key, Alignment::kLeft});
@@ -164,12 +173,14 @@ Table value_table(const ReadStore& store, const TableRequest& request, const Sel
 }
 
 Table comparison_table(const ReadStore& store, const TableRequest& request) {
+    const ReadStore::Hold one_state = store.hold();
     const Selection selection = select_jobs(store, request.filter);
+    const Figures figures(store, selection);
     const Layout layout = lay_out(selection, request.rows, request.columns);
-    Table table = !request.baseline.empty() ? difference_table(store, request, selection, layout)
-                  : request.per_class       ? class_table(store, request, selection, layout)
-                                            : value_table(store, request, selection, layout);
-    if (request.has_provenance) add_provenance(store, selection, table);
+    Table table = !request.baseline.empty() ? difference_table(figures, request, selection, layout)
+                  : request.per_class       ? class_table(figures, request, selection, layout)
+                                            : value_table(figures, request, selection, layout);
+    if (request.has_provenance) add_provenance(figures, selection, table);
     return table;
 }
 

@@ -40,8 +40,8 @@ struct TableRequest {
 /// difference. Throws InputError with the nearest name where a setting, metric or sweep is not there.
 Table comparison_table(const ReadStore& store, const TableRequest& request);
 
-/// The same for a selection and layout at hand.
-Table value_table(const ReadStore& store, const TableRequest& request, const Selection& selection,
+/// The same for a layout at hand, of the selection that the figures are of or of some of its jobs.
+Table value_table(const Figures& figures, const TableRequest& request, const Selection& selection,
                   const Layout& layout);
 
 }  // namespace leadsweep

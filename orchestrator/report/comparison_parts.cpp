@@ -94,13 +94,12 @@ void add_group_notes(const Selection& selection, const Layout& layout, const std
     table.notes.insert(table.notes.end(), selection.notes.begin(), selection.notes.end());
 }
 
-void add_provenance(const ReadStore& store, const Selection& selection, Table& table) {
+void add_provenance(const Figures& figures, const Selection& selection, Table& table) {
     for (const auto& row : table.rows) {
         std::string label;
         for (std::size_t c = 0; c < row.size(); ++c) {
             if (row[c].jobs.empty()) {
-                if (table.columns[c].parts.empty() && c < table.columns.size() && !row[c].text.empty() &&
-                    label.size() < 80)
+                if (table.columns[c].parts.empty() && !row[c].text.empty() && label.size() < 80)
                     label += (label.empty() ? "" : ", ") + row[c].text;
                 continue;
             }
@@ -110,7 +109,7 @@ void add_provenance(const ReadStore& store, const Selection& selection, Table& t
                 fmt::format("{}; {}: jobs {}.", label, table.columns[c].header, ranges_text(std::move(ids))));
         }
     }
-    table.notes.push_back(fmt::format("Results digest: sha256 {}.", results_digest(store, selection)));
+    table.notes.push_back(fmt::format("Results digest: sha256 {}.", figures.digest()));
     table.notes.push_back(fmt::format("Made by leadsweep {}.", LEADSWEEP_VERSION));
 }
 

@@ -34,13 +34,13 @@ void add_group_notes(const Selection& selection, const Layout& layout, const std
                      Table& table);
 
 /// Replaces the job indices that cells carry by provenance notes, or drops them.
-void add_provenance(const ReadStore& store, const Selection& selection, Table& table);
+void add_provenance(const Figures& figures, const Selection& selection, Table& table);
 
 /// The table of paired differences: one row a configuration and metric.
-Table difference_table(const ReadStore& store, const TableRequest& request, const Selection& selection,
+Table difference_table(const Figures& figures, const TableRequest& request, const Selection& selection,
                        const Layout& layout);
 /// One row a class, one column a configuration.
-Table class_table(const ReadStore& store, const TableRequest& request, const Selection& selection,
+Table class_table(const Figures& figures, const TableRequest& request, const Selection& selection,
                   const Layout& layout);
 
 }  // namespace leadsweep

@@ -60,9 +60,9 @@ struct Comparison {
 
 class DifferenceRows {
 public:
-    DifferenceRows(const ReadStore& store, const TableRequest& request, const Selection& selection,
+    DifferenceRows(const Figures& figures, const TableRequest& request, const Selection& selection,
                    const Layout& layout, Table& table)
-        : store_(store),
+        : figures_(figures),
           request_(request),
           selection_(selection),
           layout_(layout),
@@ -72,9 +72,9 @@ public:
           table_(table) {}
 
     void add_metric(const std::string& metric) {
-        const Figure figure = figure_from(store_, metric);
-        const FigureValues values = load_figure(store_, selection_.sweep_id, figure);
-        const PairedFigure paired = paired_figure(store_, selection_, figure, values);
+        const Figure figure = figure_from(figures_.store(), metric);
+        const FigureValues& values = figures_.values(figure);
+        const PairedFigure paired = figures_.paired(figure, selection_);
         for (std::size_t cell = 0; cell < layout_.cell_count(); ++cell)
             if (groups_[cell].jobs > 0) add_row(metric, cell, values, paired);
         if (paired.classes < paired.all_classes)
@@ -179,8 +179,8 @@ private:
     }
 
     Cell bootstrap_cell(std::size_t baseline, std::size_t cell) {
-        const BootstrapAnswer answer = bootstrap_groups(store_, request_.work_folder, selection_, groups_[baseline],
-                                                        groups_[cell], request_.bootstrap);
+        const BootstrapAnswer answer = bootstrap_groups(figures_.store(), request_.work_folder, selection_,
+                                                        groups_[baseline], groups_[cell], request_.bootstrap);
         if (!answer.problem.empty() &&
             std::find(table_.notes.begin(), table_.notes.end(), answer.problem) == table_.notes.end())
             table_.notes.push_back(answer.problem);
@@ -196,7 +196,7 @@ private:
         return found->second;
     }
 
-    const ReadStore& store_;
+    const Figures& figures_;
     const TableRequest& request_;
     const Selection& selection_;
     const Layout& layout_;
@@ -214,7 +214,7 @@ private:
 
 }  // namespace
 
-Table difference_table(const ReadStore& store, const TableRequest& request, const Selection& selection,
+Table difference_table(const Figures& figures, const TableRequest& request, const Selection& selection,
                        const Layout& layout) {
     std::vector<std::string> baseline;
     for (const auto& [key, value] : request.baseline) baseline.push_back(key + "=" + value);
@@ -237,7 +237,7 @@ Table difference_table(const ReadStore& store, const TableRequest& request, cons
             "Bootstrap: {} replicates, patients drawn within folds, AUROC fold by fold, percentile interval.",
             std::max<std::int64_t>(request.bootstrap, 100)));
     }
-    DifferenceRows rows(store, request, selection, layout, table);
+    DifferenceRows rows(figures, request, selection, layout, table);
     for (const auto& metric : request.metrics) rows.add_metric(metric);
     rows.finish();
     return table;

@@ -61,6 +61,13 @@ std::vector<std::pair<std::string, std::string>> codes_of(const std::string& lab
     return codes;
 }
 
+std::vector<std::int64_t> attempts_of(const Selection& selection) {
+    std::vector<std::int64_t> attempts;
+    for (const SelectedJob& job : selection.jobs)
+        if (job.attempt_id != 0) attempts.push_back(job.attempt_id);
+    return attempts;
+}
+
 /// One finished attempt of each tested fold: labels are the same in all of them.
 std::vector<std::int64_t> attempt_of_each_fold(const Selection& selection) {
     std::vector<std::int64_t> attempts(selection.tested_folds.size(), 0);
@@ -78,21 +85,17 @@ struct TestedClasses {
 
 TestedClasses tested_classes(const ReadStore& store, const Selection& selection, std::string_view of_class,
                              const std::set<std::string>& codes) {
+    const auto attempts = attempt_of_each_fold(selection);
+    std::map<std::string, std::size_t> folds;  // with positives, by class
+    store.each_of(
+        "SELECT class_code FROM metrics WHERE attempt_id = ?1 AND split = 'test' AND name = ?2 AND n_positive > 0",
+        attempts, {std::string(of_class)}, [&](std::size_t, const SqlRow& row) {
+            if (const std::string code(row.text(0)); codes.contains(code)) ++folds[code];
+        });
     TestedClasses tested;
-    bool is_first = true;
-    for (const std::int64_t attempt : attempt_of_each_fold(selection)) {
-        std::set<std::string> here;
-        store.each(
-            "SELECT class_code FROM metrics WHERE attempt_id = ? AND split = 'test' AND name = ? AND n_positive > 0",
-            {attempt, std::string(of_class)}, [&](const SqlRow& row) {
-                if (const std::string code(row.text(0)); codes.contains(code)) here.insert(code);
-            });
-        tested.anywhere.insert(here.begin(), here.end());
-        if (is_first)
-            tested.everywhere = here;
-        else
-            std::erase_if(tested.everywhere, [&](const std::string& code) { return !here.contains(code); });
-        is_first = false;
+    for (const auto& [code, count] : folds) {
+        tested.anywhere.insert(code);
+        if (count == attempts.size()) tested.everywhere.insert(code);
     }
     return tested;
 }
@@ -114,75 +117,90 @@ Figure figure_from(const ReadStore& store, const std::string& text) {
     throw InputError(fmt::format("unknown class '{}'{}", word, suggestion(word, known)));
 }
 
-FigureValues load_figure(const ReadStore& store, std::int64_t sweep_id, const Figure& figure) {
-    FigureValues values;
+Figures::Figures(const ReadStore& store, const Selection& selection)
+    : store_(store), selection_(selection), attempts_(attempts_of(selection)) {
+    for (std::size_t j = 0; j < selection.jobs.size(); ++j)
+        if (selection.jobs[j].attempt_id != 0) jobs_.push_back(j);
+}
+
+const FigureValues& Figures::values(const Figure& figure) const {
+    const auto [known, is_new] = known_.try_emplace({figure.name, figure.class_code});
+    if (!is_new) return known->second;
+    FigureValues& values = known->second;
+    values.reserve(attempts_.size());
     bool is_found = false;
-    store.each(
-        "SELECT m.attempt_id, m.value FROM sweep_jobs AS s JOIN jobs AS j ON j.job_id = s.job_id "
-        "JOIN metrics AS m ON m.attempt_id = j.winning_attempt_id AND m.split = 'test' AND m.class_code = ? AND m.name "
-        "= ? "
-        "WHERE s.sweep_id = ? AND s.is_stale = 0",
-        {figure.class_code, figure.name, sweep_id}, [&](const SqlRow& row) {
+    store_.each_of(
+        "SELECT value FROM metrics WHERE attempt_id = ?1 AND split = 'test' AND class_code = ?2 AND name = ?3",
+        attempts_, {figure.class_code, figure.name}, [&](std::size_t i, const SqlRow& row) {
             is_found = true;
-            if (!row.is_null(1)) values.emplace(row.integer(0), row.number(1));
+            if (!row.is_null(0)) values.emplace(attempts_[i], row.number(0));
         });
-    if (!is_found) require_known(store, figure.name, !figure.class_code.empty());
+    if (!is_found) require_known(store_, figure.name, !figure.class_code.empty());
     return values;
 }
 
-std::vector<ClassFigures> load_class_figures(const ReadStore& store, const Selection& selection,
-                                             const std::string& name) {
-    std::map<std::string, ClassFigures> found;
-    store.each(
-        "SELECT m.class_code, m.attempt_id, m.value, m.n_positive, c.abbreviation FROM sweep_jobs AS s "
-        "JOIN jobs AS j ON j.job_id = s.job_id JOIN metrics AS m ON m.attempt_id = j.winning_attempt_id "
-        "LEFT JOIN classes AS c ON c.code = m.class_code "
-        "WHERE s.sweep_id = ? AND s.is_stale = 0 AND m.split = 'test' AND m.class_code <> '' AND m.name = ?",
-        {selection.sweep_id, name}, [&](const SqlRow& row) {
-            ClassFigures& one = found[std::string(row.text(0))];
-            one.code = row.text(0);
-            one.abbreviation = row.is_null(4) ? row.text(0) : row.text(4);
-            if (!row.is_null(2)) one.values.emplace(row.integer(1), row.number(2));
-            one.positives.emplace(row.integer(1), row.integer(3));
+std::set<std::string> Figures::names(bool of_classes) const {
+    std::set<std::string> names;
+    if (attempts_.empty()) return names;
+    store_.each("SELECT name FROM metrics WHERE attempt_id = ? AND split = 'test' AND (class_code <> '') = ?",
+                {attempts_.front(), std::int64_t{of_classes ? 1 : 0}},
+                [&](const SqlRow& row) { names.emplace(row.text(0)); });
+    return names;
+}
+
+std::vector<ClassFigures> Figures::of_classes(const std::string& name, const Selection& part) const {
+    const auto attempts = attempts_of(part);
+    std::map<std::string, ClassFigures, std::less<>> found;
+    store_.each_of(
+        "SELECT class_code, value, n_positive FROM metrics WHERE attempt_id = ?1 AND split = 'test' AND "
+        "class_code <> '' AND name = ?2",
+        attempts, {name}, [&](std::size_t i, const SqlRow& row) {
+            auto one = found.find(row.text(0));
+            if (one == found.end()) one = found.emplace(row.text(0), ClassFigures{}).first;
+            if (!row.is_null(1)) one->second.values.emplace(attempts[i], row.number(1));
+            one->second.positives.emplace(attempts[i], row.integer(2));
         });
-    if (found.empty()) require_known(store, name, true);
+    if (found.empty()) require_known(store_, name, true);
     std::vector<ClassFigures> figures;
-    for (const auto& [code, abbreviation] : codes_of(selection.label_set(), true)) {
-        if (const auto one = found.find(code); one != found.end()) {
-            figures.push_back(std::move(one->second));
-            figures.back().abbreviation = abbreviation;
-        }
-    }
+    const auto take = [&](ClassFigures& one, const std::string& code, const std::string& abbreviation) {
+        figures.push_back(std::move(one));
+        figures.back().code = code;
+        figures.back().abbreviation = abbreviation;
+    };
+    for (const auto& [code, abbreviation] : codes_of(part.label_set(), true))
+        if (const auto one = found.find(code); one != found.end()) take(one->second, code, abbreviation);
     if (!figures.empty()) return figures;
-    for (auto& [code, one] : found) figures.push_back(std::move(one));
+    for (auto& [code, one] : found) {
+        const auto rows = store_.ask("SELECT abbreviation FROM classes WHERE code = ?", {code}).rows;
+        take(one, code, rows.empty() ? code : as_text(rows[0][0]));
+    }
     return figures;
 }
 
-PairedFigure paired_figure(const ReadStore& store, const Selection& selection, const Figure& figure,
-                           const FigureValues& stored) {
-    PairedFigure paired{stored, 0, 0};
+PairedFigure Figures::paired(const Figure& figure, const Selection& part) const {
+    PairedFigure paired{values(figure), 0, 0};
     const auto macro =
         std::find_if(kMacros.begin(), kMacros.end(), [&](const MacroMeaning& m) { return m.macro == figure.name; });
     if (macro == kMacros.end() || !figure.class_code.empty()) return paired;
     std::set<std::string> codes;
-    for (const auto& [code, abbreviation] : codes_of(selection.label_set(), macro->is_over_groups)) codes.insert(code);
-    const TestedClasses tested = tested_classes(store, selection, macro->of_class, codes);
+    for (const auto& [code, abbreviation] : codes_of(part.label_set(), macro->is_over_groups)) codes.insert(code);
+    const TestedClasses tested = tested_classes(store_, part, macro->of_class, codes);
     paired.classes = tested.everywhere.size();
     paired.all_classes = tested.anywhere.size();
     if (paired.classes == paired.all_classes) return paired;
-    std::unordered_map<std::int64_t, std::pair<double, std::int64_t>> sums;
-    store.each(
-        "SELECT m.attempt_id, m.class_code, m.value FROM sweep_jobs AS s JOIN jobs AS j ON j.job_id = s.job_id "
-        "JOIN metrics AS m ON m.attempt_id = j.winning_attempt_id "
-        "WHERE s.sweep_id = ? AND s.is_stale = 0 AND m.split = 'test' AND m.name = ? AND m.value IS NOT NULL",
-        {selection.sweep_id, std::string(macro->of_class)}, [&](const SqlRow& row) {
-            if (!tested.everywhere.contains(std::string(row.text(1)))) return;
-            auto& [sum, count] = sums[row.integer(0)];
-            sum += row.number(2);
-            ++count;
+    const auto attempts = attempts_of(part);
+    std::vector<std::pair<double, std::int64_t>> sums(attempts.size());
+    store_.each_of(
+        "SELECT class_code, value FROM metrics WHERE attempt_id = ?1 AND split = 'test' AND name = ?2 AND value IS "
+        "NOT NULL",
+        attempts, {std::string(macro->of_class)}, [&](std::size_t i, const SqlRow& row) {
+            if (!tested.everywhere.contains(std::string(row.text(0)))) return;
+            sums[i].first += row.number(1);
+            ++sums[i].second;
         });
     paired.values.clear();
-    for (const auto& [attempt, sum] : sums) paired.values.emplace(attempt, sum.first / static_cast<double>(sum.second));
+    for (std::size_t i = 0; i < sums.size(); ++i)
+        if (sums[i].second > 0) paired.values.emplace(attempts[i], sums[i].first / static_cast<double>(sums[i].second));
     return paired;
 }
 

@@ -202,12 +202,7 @@ namespace {
 
 /// explain.target, where all jobs have the same; earlier versions explained the logit.
 std::string target_of(const Selection& selection) {
-    std::set<std::string> targets;
-    for (const SelectedGroup& group : selection.groups) {
-        const auto found = group.settings.find("explain.target");
-        targets.insert(found == group.settings.end() ? "logit" : found->second);
-    }
-    return fmt::format("{}", fmt::join(targets, " and "));
+    return fmt::format("{}", fmt::join(selection.values_of("explain.target", "logit"), " and "));
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ std::string drawn(const std::string& name, bool is_there) {
 
 nlohmann::json figures_of(const PageData& page, const std::vector<PageGroup>& drawn_groups) {
     nlohmann::json data;
-    data["axis"] = axis_figures(page.store, page.selection, page.layout, page.groups, page.metrics);
+    data["axis"] = axis_figures(page.figures, page.selection, page.layout, page.groups, page.metrics);
     data["curves"] = learning_curves(page.store, page.selection, drawn_groups);
     data["predictions"] = prediction_figures(page.store, page.work_folder, page.selection, drawn_groups);
     data["maps"] = lead_maps(page.store, page.selection, drawn_groups);
@@ -76,8 +76,8 @@ nlohmann::json figures_of(const PageData& page, const std::vector<PageGroup>& dr
 std::string problems_html(const nlohmann::json& problems) {
     if (problems.empty()) return "";
     std::string html = fmt::format(
-        "<details><summary>Predictions of {} jobs cannot be used; the figures are of the others</summary>\n<ul>\n",
-        problems.size());
+        "<details><summary>Predictions of {} job{} cannot be used; the figures are of the others</summary>\n<ul>\n",
+        problems.size(), problems.size() == 1 ? "" : "s");
     for (std::size_t i = 0; i < std::min<std::size_t>(problems.size(), 20); ++i)
         html += "<li>" + html_escaped(problems[i].get<std::string>()) + "</li>\n";
     return html + "</ul>\n</details>\n";
@@ -86,7 +86,7 @@ std::string problems_html(const nlohmann::json& problems) {
 }  // namespace
 
 std::string report_page(const ReadStore& store, const PageRequest& request) {
-    const PageData page = load_page(store, request);
+    const PageData page(store, request);
     const std::vector<PageGroup> groups = groups_to_draw(page);
     const nlohmann::json data = figures_of(page, groups);
     const auto& predictions = data["predictions"];

@@ -79,13 +79,13 @@ nlohmann::json points_of(const std::map<std::int64_t, EpochRow>& rows) {
 
 }  // namespace
 
-nlohmann::json axis_figures(const ReadStore& store, const Selection& selection, const Layout& layout,
+nlohmann::json axis_figures(const Figures& known, const Selection& selection, const Layout& layout,
                             const std::vector<Group>& groups, const std::vector<std::string>& metrics) {
     auto figures = nlohmann::json::array();
     const std::string key = axis_key(layout);
     if (key.empty() || layout.cell_count() > kMostGroupsDrawn * 4) return figures;
     for (const auto& metric : metrics) {
-        const FigureValues values = load_figure(store, selection.sweep_id, figure_from(store, metric));
+        const FigureValues& values = known.values(figure_from(known.store(), metric));
         std::vector<std::string> names;
         std::map<std::string, std::map<double, nlohmann::json>> series;
         for (std::size_t cell = 0; cell < layout.cell_count(); ++cell) {

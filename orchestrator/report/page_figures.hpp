@@ -21,7 +21,7 @@ inline constexpr std::size_t kMostGroupsDrawn = 60;
 
 /// [{"metric", "key", "series": [{"name", "points": [[x, mean, low, high]]}]}]: each metric against the setting that
 /// takes most numbers, sampling_hz before others; empty where no setting is a number that varies.
-nlohmann::json axis_figures(const ReadStore& store, const Selection& selection, const Layout& layout,
+nlohmann::json axis_figures(const Figures& known, const Selection& selection, const Layout& layout,
                             const std::vector<Group>& groups, const std::vector<std::string>& metrics);
 
 /// [{"name", "curves": {"train_loss": [[epoch, mean, lowest, highest]], ...}}] for each group with epochs.

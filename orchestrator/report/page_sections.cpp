@@ -25,14 +25,21 @@ constexpr std::size_t kMostClassColumns = 12;
 /// What the report compares, as far as results have it.
 constexpr std::array<const char*, 6> kMetrics = {"macro_f1",       "macro_auroc",     "accuracy",
                                                  "macro_f1_tuned", "challenge_score", "macro_auprc"};
+constexpr const char* kSilentAccuracy = "accuracy_all_negative";
 
 /// A selection with the jobs of some cells alone, for tables that would be endless otherwise.
 Selection narrowed(const PageData& page, const std::vector<std::size_t>& cells) {
-    Selection selection = page.selection;
-    selection.jobs.clear();
+    const Selection& all = page.selection;
+    Selection selection{.sweep = all.sweep,
+                        .sweep_id = all.sweep_id,
+                        .settings = all.settings,
+                        .groups = all.groups,
+                        .jobs = {},
+                        .tested_folds = all.tested_folds,
+                        .fold_lists = all.fold_lists,
+                        .notes = all.notes};
     for (const std::size_t cell : cells)
-        for (const std::size_t index : page.groups[cell].job_indices)
-            selection.jobs.push_back(page.selection.jobs[index]);
+        for (const std::size_t index : page.groups[cell].job_indices) selection.jobs.push_back(all.jobs[index]);
     std::sort(selection.jobs.begin(), selection.jobs.end(),
               [](const SelectedJob& a, const SelectedJob& b) { return a.job_id < b.job_id; });
     return selection;
@@ -55,9 +62,8 @@ std::string count_of(const PageData& page, std::string_view state) {
 
 /// Fraction of right labels of a model that never says anything: what `accuracy` must be held against.
 std::string accuracy_words(const PageData& page) {
-    if (std::find(page.metrics.begin(), page.metrics.end(), "accuracy") == page.metrics.end()) return "";
-    if (page.store.ask("SELECT 1 FROM metrics WHERE name = 'accuracy_all_negative' LIMIT 1").rows.empty()) return "";
-    const FigureValues silent = load_figure(page.store, page.selection.sweep_id, {"", "accuracy_all_negative", ""});
+    if (!page.has_silent_accuracy) return "";
+    const FigureValues& silent = page.figures.values({"", kSilentAccuracy, ""});
     double sum = 0;
     std::size_t n = 0;
     for (const SelectedJob& job : page.selection.jobs) {
@@ -71,42 +77,37 @@ std::string accuracy_words(const PageData& page) {
                        sum / static_cast<double>(n));
 }
 
-std::vector<std::string> known_metrics(const ReadStore& store, const Selection& selection) {
-    std::vector<std::string> known;
-    const auto attempt = std::find_if(selection.jobs.begin(), selection.jobs.end(),
-                                      [](const SelectedJob& job) { return job.attempt_id != 0; });
-    if (attempt == selection.jobs.end()) return known;
-    std::vector<std::string> there;
-    for (const auto& row :
-         store
-             .ask("SELECT name FROM metrics WHERE attempt_id = ? AND split = 'test' AND class_code = ''",
-                  {attempt->attempt_id})
-             .rows)
-        there.push_back(as_text(row[0]));
-    for (const char* name : kMetrics)
-        if (std::find(there.begin(), there.end(), name) != there.end()) known.emplace_back(name);
-    return known;
+/// Cells, the best mean of the figure first.
+std::vector<std::size_t> ordered_by_merit(const PageData& page) {
+    std::vector<std::size_t> order(page.groups.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    if (page.metrics.empty()) return order;
+    const FigureValues& values = page.figures.values({"", page.metrics.front(), ""});
+    std::vector<double> merit;
+    for (const Group& group : page.groups)
+        merit.push_back(summarize(values_of(fold_values(page.selection, group, values))).mean.value_or(-1e300));
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return merit[a] > merit[b]; });
+    return order;
 }
 
 }  // namespace
 
-PageData load_page(const ReadStore& store, const PageRequest& request) {
-    PageData page{store, request.work_folder, select_jobs(store, request.filter), {}, {}, {}, {}, ""};
-    page.layout = lay_out(page.selection, {}, "");
-    page.groups = groups_of(page.selection, page.layout);
-    page.metrics = known_metrics(store, page.selection);
-    page.by_merit.resize(page.groups.size());
-    std::iota(page.by_merit.begin(), page.by_merit.end(), std::size_t{0});
-    if (!page.metrics.empty()) {
-        const FigureValues values = load_figure(store, page.selection.sweep_id, {"", page.metrics.front(), ""});
-        std::vector<double> merit;
-        for (const Group& group : page.groups)
-            merit.push_back(summarize(values_of(fold_values(page.selection, group, values))).mean.value_or(-1e300));
-        std::stable_sort(page.by_merit.begin(), page.by_merit.end(),
-                         [&](std::size_t a, std::size_t b) { return merit[a] > merit[b]; });
-    }
-    page.digest = results_digest(store, page.selection);
-    return page;
+PageData::PageData(const ReadStore& from, const PageRequest& request)
+    : store(from),
+      one_state(from.hold()),
+      work_folder(request.work_folder),
+      selection(select_jobs(from, request.filter)),
+      figures(from, selection),
+      layout(lay_out(selection, {}, "")),
+      groups(groups_of(selection, layout)) {
+    const std::set<std::string> there = figures.names(false);
+    for (const char* name : kMetrics)
+        if (there.contains(name)) metrics.emplace_back(name);
+    has_silent_accuracy = there.contains("accuracy") && there.contains(kSilentAccuracy);
+    std::set<std::string> shown(metrics.begin(), metrics.end());
+    if (has_silent_accuracy) shown.insert(kSilentAccuracy);
+    digest = figures.digest(shown);
+    by_merit = ordered_by_merit(*this);
 }
 
 std::vector<PageGroup> groups_to_draw(const PageData& page) {
@@ -123,7 +124,8 @@ std::string summary_html(const PageData& page) {
     for (const auto& metric : page.metrics) {
         if (metric != "macro_f1" && metric != "macro_auroc") continue;
         html += "<p class=\"verdict\">" +
-                html_escaped(in_words(judge(page.store, page.selection, page.groups, metric), page.layout)) + "</p>\n";
+                html_escaped(in_words(judge(page.figures, page.selection, page.groups, metric), page.layout)) +
+                "</p>\n";
     }
     if (page.metrics.empty())
         html += count_of(page, "finished") == "0" ? "<p class=\"verdict\">No job of this sweep is finished yet.</p>\n"
@@ -145,7 +147,7 @@ std::string comparison_html(const PageData& page) {
     const bool is_cut = page.by_merit.size() > kMostRows;
     const Selection selection = is_cut ? narrowed(page, first_cells(page, kMostRows)) : page.selection;
     const Layout layout = lay_out(selection, page.layout.row_keys, "");
-    Table table = value_table(page.store, request, selection, layout);
+    Table table = value_table(page.figures, request, selection, layout);
     if (is_cut)
         table.notes.push_back(fmt::format("The {} best of {} configurations; `leadsweep table` has them all.",
                                           kMostRows, page.by_merit.size()));
@@ -157,15 +159,14 @@ std::string class_html(const PageData& page) {
     const auto cells = first_cells(page, kMostClassColumns);
     const Selection selection = narrowed(page, cells);
     const Layout layout = lay_out(selection, page.layout.row_keys, "");
+    const std::set<std::string> there = page.figures.names(true);
     std::string html;
     for (const char* metric : {"auroc", "f1"}) {
-        if (page.store.ask("SELECT 1 FROM metrics WHERE name = ? AND class_code <> '' LIMIT 1", {std::string(metric)})
-                .rows.empty())
-            continue;
+        if (!there.contains(metric)) continue;
         TableRequest request;
         request.metrics = {metric};
         request.per_class = true;
-        Table table = class_table(page.store, request, selection, layout);
+        Table table = class_table(page.figures, request, selection, layout);
         for (auto& column : table.columns)
             if (column.header.empty()) column.header = metric;
         if (page.by_merit.size() > kMostClassColumns)
@@ -199,16 +200,16 @@ std::string cost_html(const PageData& page) {
 }
 
 std::string provenance_html(const PageData& page) {
+    const std::vector<SqlValue> lists(page.selection.fold_lists.begin(), page.selection.fold_lists.end());
+    const std::vector<std::string> marks(lists.size(), "?");
     Table table = query_table(
         page.store,
-        "SELECT f.k AS folds, f.assign, f.seed, f.validation, f.label_set AS \"label set\", count(*) AS lists, "
-        "round(avg(f.n_train)) AS \"training records\", round(avg(f.n_validation)) AS \"validation records\", "
-        "round(avg(f.n_test)) AS \"tested records\", substr(f.data_digest, 1, 16) AS \"data digest\" FROM folds AS f "
-        "WHERE "
-        "f.lists_digest IN (SELECT j.lists_digest FROM sweep_jobs AS s JOIN jobs AS j USING (job_id) WHERE s.sweep_id "
-        "= ? "
-        "AND s.is_stale = 0) GROUP BY 1, 2, 3, 4, 5, 10 ORDER BY 1, 2, 3, 4, 5, 10",
-        {page.selection.sweep_id});
+        fmt::format("SELECT k AS folds, assign, seed, validation, label_set AS \"label set\", count(*) AS lists, "
+                    "round(avg(n_train)) AS \"training records\", round(avg(n_validation)) AS \"validation records\", "
+                    "round(avg(n_test)) AS \"tested records\", substr(data_digest, 1, 16) AS \"data digest\" "
+                    "FROM folds WHERE lists_digest IN ({}) GROUP BY 1, 2, 3, 4, 5, 10 ORDER BY 1, 2, 3, 4, 5, 10",
+                    fmt::join(marks, ",")),
+        lists);
     table.caption = "Folds; records are means over folds";
     std::string html = table.rows.empty() ? "" : html_table(table, "fold-table");
     const auto sweep = page.store

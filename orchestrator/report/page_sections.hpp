@@ -12,19 +12,23 @@
 
 namespace leadsweep {
 
+/// What the sections share, all of one state of the database.
 struct PageData {
+    /// Throws as select_jobs().
+    PageData(const ReadStore& store, const PageRequest& request);
+
     const ReadStore& store;
+    ReadStore::Hold one_state;
     std::string work_folder;
     Selection selection;
+    Figures figures;
     Layout layout;  ///< one row a configuration
     std::vector<Group> groups;
-    std::vector<std::string> metrics;   ///< those the results have
-    std::vector<std::size_t> by_merit;  ///< cells, the best mean of the first metric first, those without last
+    std::vector<std::string> metrics;  ///< those the results have
+    bool has_silent_accuracy = false;  ///< whether they have accuracy_all_negative
     std::string digest;
+    std::vector<std::size_t> by_merit;  ///< cells, the best mean of the first metric first, those without last
 };
-
-/// Throws as select_jobs().
-PageData load_page(const ReadStore& store, const PageRequest& request);
 
 /// The best kMostGroupsDrawn configurations with results.
 std::vector<PageGroup> groups_to_draw(const PageData& page);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -24,24 +23,10 @@ struct PooledPart {
 
 using Parts = std::map<std::pair<std::string, std::int64_t>, PooledPart>;
 
-/// The one setting of all jobs; `fallback` where a database of an earlier version has none. Throws where they differ.
-std::string common_setting(const Selection& selection, const std::string& key, const std::string& fallback) {
-    std::set<std::string> values;
-    for (const SelectedGroup& group : selection.groups) {
-        const auto found = group.settings.find(key);
-        values.insert(found == group.settings.end() ? fallback : found->second);
-    }
-    if (values.size() > 1)
-        throw InputError(
-            fmt::format("jobs of sweep {} differ in {}, so their parts are not the same: choose with --where {}={}",
-                        selection.sweep, key, key, *values.begin()));
-    return *values.begin();
-}
-
 std::vector<std::string> part_names(const Selection& selection) {
-    if (common_setting(selection, "explain.align", "window") == "beats") return {"P", "QRS", "ST-T", "rest"};
-    const double window_s = std::stod(common_setting(selection, "data.window_s", "10"));
-    const std::int64_t segments = std::stoll(common_setting(selection, "explain.segments", "10"));
+    if (selection.common_setting("explain.align", "window") == "beats") return {"P", "QRS", "ST-T", "rest"};
+    const double window_s = std::stod(selection.common_setting("data.window_s", "10"));
+    const std::int64_t segments = std::stoll(selection.common_setting("explain.segments", "10"));
     std::vector<std::string> names;
     for (std::int64_t s = 0; s < segments; ++s) {
         const double each = window_s / static_cast<double>(segments);

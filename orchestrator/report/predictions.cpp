@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "shared/arrays/safetensors.hpp"
+#include "shared/core/digest.hpp"
 #include "shared/core/errors.hpp"
 
 namespace leadsweep {
@@ -12,23 +13,25 @@ namespace {
 
 struct Places {
     std::string predictions;
+    std::string digest;  ///< of that file
     std::string lists;
 };
 
 Places places_of(const ReadStore& store, const std::string& work_folder, std::int64_t attempt_id) {
-    const auto rows = store
-                          .ask(
-                              "SELECT a.folder, r.path, f.path FROM attempts AS a JOIN jobs AS j USING (job_id) "
-                              "LEFT JOIN artifacts AS r ON r.attempt_id = a.attempt_id AND r.kind = 'predictions' "
-                              "LEFT JOIN folds AS f ON f.lists_digest = j.lists_digest WHERE a.attempt_id = ?",
-                              {attempt_id})
-                          .rows;
+    const auto rows =
+        store
+            .ask(
+                "SELECT a.folder, r.path, r.digest, f.path FROM attempts AS a JOIN jobs AS j USING (job_id) "
+                "LEFT JOIN artifacts AS r ON r.attempt_id = a.attempt_id AND r.kind = 'predictions' "
+                "LEFT JOIN folds AS f ON f.lists_digest = j.lists_digest WHERE a.attempt_id = ?",
+                {attempt_id})
+            .rows;
     if (rows.empty() || as_text(rows[0][1]).empty())
         throw InputError(fmt::format("attempt {} left no predictions", attempt_id));
-    if (as_text(rows[0][2]).empty())
+    if (as_text(rows[0][3]).empty())
         throw InputError(fmt::format("the database does not know on what attempt {} was tested", attempt_id));
-    return {fmt::format("{}/{}/{}", work_folder, as_text(rows[0][0]), as_text(rows[0][1])),
-            fmt::format("{}/{}", work_folder, as_text(rows[0][2]))};
+    return {fmt::format("{}/{}/{}", work_folder, as_text(rows[0][0]), as_text(rows[0][1])), as_text(rows[0][2]),
+            fmt::format("{}/{}", work_folder, as_text(rows[0][3]))};
 }
 
 /// The rows `records` of a [record, width] array.
@@ -52,6 +55,9 @@ std::vector<T> rows_of(const NamedArray& array, const std::vector<std::int32_t>&
 
 TestPredictions load_test_predictions(const ReadStore& store, const std::string& work_folder, std::int64_t attempt_id) {
     const Places places = places_of(store, work_folder, attempt_id);
+    if (sha256_file(places.predictions) != places.digest)
+        throw InputError(
+            fmt::format("{}: has changed since it was made: leadsweep doctor tells what else has", places.predictions));
     const ArrayFile file = load_arrays(places.predictions);
     const ArrayFile lists = load_arrays(places.lists);
     TestPredictions predictions;

@@ -71,9 +71,7 @@ private:
     }
 
     std::string name_of(std::size_t group) const {
-        std::string name;
-        for (const auto& key : selection_.varying_keys())
-            name += fmt::format("{}{} {}", name.empty() ? "" : ", ", key, selection_.groups[group].settings.at(key));
+        const std::string name = selection_.name_of(selection_.groups[group]);
         return name.empty() ? "ours" : "ours: " + name;
     }
 
@@ -120,11 +118,7 @@ private:
 
     /// All values of a setting among the configurations that are shown.
     std::string setting(const char* key) const {
-        std::set<std::string> values;
-        for (const auto& group : selection_.groups)
-            if (const auto found = group.settings.find(key); found != group.settings.end())
-                values.insert(found->second);
-        return fmt::format("{}", fmt::join(values, " or "));
+        return fmt::format("{}", fmt::join(selection_.values_of(key, "not known"), " or "));
     }
 
     void difference(const std::string& what, const std::string& published, const std::string& here) {

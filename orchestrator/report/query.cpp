@@ -6,7 +6,7 @@
 
 namespace leadsweep {
 
-Table query_table(const ReadStore& store, const std::string& sql, std::initializer_list<SqlValue> values) {
+Table query_table(const ReadStore& store, const std::string& sql, std::span<const SqlValue> values) {
     SqlResult answer = store.ask(sql, values);
     Table table;
     for (std::size_t c = 0; c < answer.columns.size(); ++c) {

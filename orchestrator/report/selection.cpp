@@ -2,85 +2,17 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <set>
+#include <map>
 #include <unordered_map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
-#include "orchestrator/report/table.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/core/text.hpp"
 
 namespace leadsweep {
 namespace {
-
-/// Settings of a spec as dotted path and shown value, without a tree in between: ten thousand specs are read for a
-/// table.
-class Flattener : public nlohmann::json_sax<nlohmann::json> {
-public:
-    explicit Flattener(std::map<std::string, std::string>& settings) : settings_(settings) {}
-
-    bool null() override { return add("null"); }
-    bool boolean(bool value) override { return add(value ? "true" : "false"); }
-    bool number_integer(number_integer_t value) override { return add(std::to_string(value)); }
-    bool number_unsigned(number_unsigned_t value) override { return add(std::to_string(value)); }
-    bool number_float(number_float_t value, const string_t&) override { return add(shortest(value)); }
-    bool string(string_t& value) override { return add(value); }
-    bool binary(binary_t&) override { return false; }
-    bool key(string_t& name) override {
-        path_.resize(lengths_.back());
-        if (!path_.empty()) path_ += '.';
-        path_ += name;
-        return true;
-    }
-    bool start_object(std::size_t) override {
-        lengths_.push_back(path_.size());
-        return true;
-    }
-    bool end_object() override {
-        lengths_.pop_back();
-        return true;
-    }
-    bool start_array(std::size_t) override {
-        list_ += list_depth_ > 0 && list_.back() != '[' ? ", [" : "[";
-        ++list_depth_;
-        return true;
-    }
-    bool end_array() override {
-        list_ += ']';
-        if (--list_depth_ > 0) return true;
-        settings_.insert_or_assign(path_, std::move(list_));
-        list_.clear();
-        return true;
-    }
-    bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) override {
-        throw InputError(fmt::format("the settings of a job in the database are no JSON: {}", error.what()));
-    }
-
-private:
-    bool add(const std::string& text) {
-        if (list_depth_ == 0) {
-            settings_.insert_or_assign(path_, text);
-        } else {
-            if (list_.back() != '[') list_ += ", ";
-            list_ += text;
-        }
-        return true;
-    }
-
-    std::map<std::string, std::string>& settings_;
-    std::string path_;
-    std::vector<std::size_t> lengths_;  ///< of the path outside each open object
-    std::string list_;
-    int list_depth_ = 0;
-};
-
-void flatten(std::string_view spec, std::map<std::string, std::string>& settings) {
-    Flattener flattener(settings);
-    nlohmann::json::sax_parse(spec, &flattener);
-}
 
 /// Fills name and id; says which one was taken where none was named.
 void find_sweep(const ReadStore& store, const std::string& name, Selection& selection) {
@@ -101,20 +33,6 @@ void find_sweep(const ReadStore& store, const std::string& name, Selection& sele
             fmt::format("Sweep {}, the latest of {}; choose another with --sweep.", selection.sweep, known.size()));
 }
 
-void load_groups(const ReadStore& store, Selection& selection, std::unordered_map<std::string, std::size_t>& index) {
-    store.each(
-        "SELECT j.group_id, j.spec FROM (SELECT min(j.job_id) AS job_id FROM sweep_jobs AS s JOIN jobs AS j USING "
-        "(job_id) "
-        "WHERE s.sweep_id = ? AND s.is_stale = 0 GROUP BY j.group_id) AS first JOIN jobs AS j USING (job_id) "
-        "ORDER BY j.job_id",
-        {selection.sweep_id}, [&](const SqlRow& row) {
-            SelectedGroup group{std::string(row.text(0)), {}};
-            flatten(row.text(1), group.settings);
-            index.emplace(group.group_id, selection.groups.size());
-            selection.groups.push_back(std::move(group));
-        });
-}
-
 /// Numbers names in the order in which they come.
 class Numbering {
 public:
@@ -130,7 +48,7 @@ private:
     std::unordered_map<std::string, std::size_t> numbers_;
 };
 
-/// What is tested, by digest of a fold's lists; how the fold is steered is left out.
+/// Name of what is tested, by digest of a fold's lists; how the fold is steered is left out.
 std::unordered_map<std::string, std::string> load_fold_names(const ReadStore& store) {
     std::unordered_map<std::string, std::string> names;
     for (const auto& row :
@@ -142,36 +60,61 @@ std::unordered_map<std::string, std::string> load_fold_names(const ReadStore& st
     return names;
 }
 
-void load_jobs(const ReadStore& store, Selection& selection,
-               const std::unordered_map<std::string, std::size_t>& index) {
-    const auto fold_names = load_fold_names(store);
-    Numbering tested(selection.tested_folds);
-    store.each(
-        "SELECT j.job_id, j.group_id, j.fold, j.state, j.is_leaky, j.winning_attempt_id, a.device_kind, "
-        "j.lists_digest, "
-        "a.n_train, a.n_test, j.seed "
-        "FROM sweep_jobs AS s JOIN jobs AS j USING (job_id) LEFT JOIN attempts AS a ON a.attempt_id = "
-        "j.winning_attempt_id "
-        "WHERE s.sweep_id = ? AND s.is_stale = 0 ORDER BY j.job_id",
-        {selection.sweep_id}, [&](const SqlRow& row) {
-            SelectedJob job;
-            job.job_id = row.integer(0);
-            job.group = index.at(std::string(row.text(1)));
-            job.fold = std::to_string(row.integer(2));
-            job.state = row.text(3);
-            job.is_leaky = row.integer(4) != 0;
-            job.attempt_id = row.integer(5);
-            job.device_kind = row.text(6);
-            std::string lists(row.text(7));
-            if (lists.empty()) lists = "fold " + job.fold;
-            const auto known = fold_names.find(lists);
-            job.tested_fold = tested.number(known == fold_names.end() ? lists : known->second);
-            job.n_train = row.integer(8);
-            job.n_test = row.integer(9);
-            job.seed = row.integer(10);
-            selection.jobs.push_back(std::move(job));
-        });
-}
+/// Jobs and groups in one pass: the rows are wide, and there may be a hundred thousand.
+class JobLoader {
+public:
+    JobLoader(const ReadStore& store, Selection& selection)
+        : selection_(selection), tested_(selection.tested_folds), fold_names_(load_fold_names(store)) {
+        store.each(
+            "SELECT s.job_id, j.state, j.winning_attempt_id, j.key, j.group_id, j.lists_digest, j.fold, j.seed, "
+            "j.is_leaky, j.spec, a.device_kind, a.n_train, a.n_test FROM sweep_jobs AS s "
+            "CROSS JOIN jobs AS j ON j.job_id = s.job_id "
+            "LEFT JOIN attempts AS a ON a.attempt_id = j.winning_attempt_id "
+            "WHERE s.sweep_id = ? AND s.is_stale = 0 ORDER BY s.job_id",
+            {selection.sweep_id}, [&](const SqlRow& row) { add(row); });
+    }
+
+private:
+    void add(const SqlRow& row) {
+        SelectedJob& job = selection_.jobs.emplace_back();
+        job.job_id = row.integer(0);
+        job.state = row.text(1);
+        job.attempt_id = row.integer(2);
+        job.key = row.text(3);
+        job.group = group_of(row.text(4), row);
+        job.fold = std::to_string(row.integer(6));
+        job.tested_fold = tested_fold_of(row.text(5), job.fold);
+        job.seed = row.integer(7);
+        job.is_leaky = row.integer(8) != 0;
+        job.device_kind = row.text(10);
+        job.n_train = row.integer(11);
+        job.n_test = row.integer(12);
+    }
+
+    std::size_t group_of(std::string_view id, const SqlRow& row) {
+        auto& groups = selection_.groups;
+        const auto [found, is_new] = groups_.emplace(id, groups.size());
+        if (is_new) groups.push_back({found->first, selection_.settings.add(row.text(9))});
+        return found->second;
+    }
+
+    std::size_t tested_fold_of(std::string_view lists, const std::string& fold) {
+        if (lists.empty()) return tested_.number("fold " + fold);
+        const auto [found, is_new] = folds_.emplace(lists, 0);
+        if (is_new) {
+            const auto known = fold_names_.find(found->first);
+            found->second = tested_.number(known == fold_names_.end() ? found->first : known->second);
+            selection_.fold_lists.push_back(found->first);
+        }
+        return found->second;
+    }
+
+    Selection& selection_;
+    Numbering tested_;
+    std::unordered_map<std::string, std::string> fold_names_;
+    std::unordered_map<std::string, std::size_t> groups_;  ///< place by id
+    std::unordered_map<std::string, std::size_t> folds_;   ///< tested fold by digest of the lists
+};
 
 void apply_where(const JobFilter& filter, Selection& selection) {
     std::map<std::string, std::vector<std::string>> wanted;
@@ -244,44 +187,69 @@ bool is_same_value(const std::string& shown, const std::string& wanted) {
 
 const std::string& Selection::setting(const SelectedJob& job, const std::string& key) const {
     if (key == "fold") return job.fold;
-    const auto& settings = groups[job.group].settings;
-    const auto found = settings.find(key);
-    if (found != settings.end()) return found->second;
+    if (const std::string* found = setting(groups[job.group], key)) return *found;
     std::vector<std::string> known;
-    for (const auto& [path, value] : settings) known.push_back(path);
+    for (std::size_t k = 0; k < settings.size(); ++k)
+        if (groups[job.group].settings.value_of(k) != GroupSettings::kNone) known.push_back(settings.key(k));
     throw InputError(fmt::format("jobs have no setting '{}'{}", key, suggestion(key, known)));
 }
 
-std::vector<std::string> Selection::varying_keys() const {
-    std::map<std::string, const std::string*> first;  ///< value of the first group that has the key
-    std::set<std::string> varying;
+const std::string* Selection::setting(const SelectedGroup& group, const std::string& key) const {
+    return settings.find(group.settings, key);
+}
+
+std::set<std::string> Selection::values_of(const std::string& key, const std::string& fallback) const {
+    std::set<std::string> values;
     for (const SelectedGroup& group : groups) {
-        auto known = first.begin();
-        for (const auto& [key, value] : group.settings) {
-            // Both maps are in the same order, and nearly always have the same keys.
-            if (known == first.end() || known->first != key) known = first.emplace(key, &value).first;
-            if (*known->second != value) varying.insert(key);
-            ++known;
-        }
+        const std::string* found = setting(group, key);
+        values.insert(found != nullptr ? *found : fallback);
     }
-    std::vector<std::string> keys;
-    for (const auto& key : varying)
-        if (key != "fold" && !key.starts_with("resources.")) keys.push_back(key);
-    return keys;
+    return values;
+}
+
+std::string Selection::common_setting(const std::string& key, const std::string& fallback) const {
+    const std::set<std::string> values = values_of(key, fallback);
+    if (values.size() > 1)
+        throw InputError(
+            fmt::format("jobs of sweep {} differ in {}, so their parts are not the same: choose with --where {}={}",
+                        sweep, key, key, *values.begin()));
+    return *values.begin();
+}
+
+std::vector<std::string> Selection::varying_keys() const {
+    std::vector<std::string> varying;
+    for (std::size_t k = 0; k < settings.size(); ++k) {
+        const std::string& key = settings.key(k);
+        if (key == "fold" || key.starts_with("resources.")) continue;
+        std::uint32_t first = GroupSettings::kNone;  // value of the first group that has the key
+        const bool varies = std::any_of(groups.begin(), groups.end(), [&](const SelectedGroup& group) {
+            const std::uint32_t value = group.settings.value_of(k);
+            if (first == GroupSettings::kNone) first = value;
+            return value != GroupSettings::kNone && value != first;
+        });
+        if (varies) varying.push_back(key);
+    }
+    std::sort(varying.begin(), varying.end());
+    return varying;
+}
+
+std::string Selection::name_of(const SelectedGroup& group) const {
+    std::string name;
+    for (const auto& key : varying_keys())
+        if (const std::string* value = setting(group, key))
+            name += fmt::format("{}{} {}", name.empty() ? "" : ", ", key, *value);
+    return name;
 }
 
 std::string Selection::label_set() const {
-    if (groups.empty()) return "";
-    const auto found = groups.front().settings.find("data.labels");
-    return found == groups.front().settings.end() ? "" : found->second;
+    const std::string* found = groups.empty() ? nullptr : setting(groups.front(), "data.labels");
+    return found != nullptr ? *found : "";
 }
 
 Selection select_jobs(const ReadStore& store, const JobFilter& filter) {
     Selection selection;
-    std::unordered_map<std::string, std::size_t> index;
     find_sweep(store, filter.sweep, selection);
-    load_groups(store, selection, index);
-    load_jobs(store, selection, index);
+    JobLoader(store, selection);
     if (selection.jobs.empty()) throw InputError(fmt::format("sweep {} has no jobs", selection.sweep));
     apply_where(filter, selection);
     drop_empty_groups(selection);

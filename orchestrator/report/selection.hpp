@@ -2,12 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "orchestrator/report/settings.hpp"
 #include "orchestrator/store/read_store.hpp"
 
 namespace leadsweep {
@@ -23,11 +24,12 @@ std::pair<std::string, std::string> where_from(std::string_view text);
 
 struct SelectedGroup {
     std::string group_id;
-    std::map<std::string, std::string> settings;  ///< dotted path to shown value; `fold` is the job's
+    GroupSettings settings;  ///< `fold` is the job's
 };
 
 struct SelectedJob {
     std::int64_t job_id = 0;
+    std::string key;
     std::size_t group = 0;  ///< index into Selection::groups
     std::string fold;
     std::string state;
@@ -44,16 +46,27 @@ struct SelectedJob {
 struct Selection {
     std::string sweep;
     std::int64_t sweep_id = 0;
+    SettingTable settings;
     std::vector<SelectedGroup> groups;  ///< in file order
     std::vector<SelectedJob> jobs;      ///< in file order
     /// Data, assignment and number of each fold that is tested, however training is steered.
     std::vector<std::string> tested_folds;
-    std::vector<std::string> notes;  ///< which sweep was taken, what was left out
+    std::vector<std::string> fold_lists;  ///< digests of the jobs' record lists, each once
+    std::vector<std::string> notes;       ///< which sweep was taken, what was left out
 
     /// The setting of one job, `fold` included. Throws InputError with the nearest key where there is none such.
     const std::string& setting(const SelectedJob& job, const std::string& key) const;
-    /// Settings that differ between the groups; resources.* never count.
+    /// The same of a group; nullptr where it has no such setting, as in databases of earlier versions.
+    const std::string* setting(const SelectedGroup& group, const std::string& key) const;
+    /// All values of a setting among the groups; `fallback` stands for those that have no such setting.
+    std::set<std::string> values_of(const std::string& key, const std::string& fallback) const;
+    /// The one setting of all groups; `fallback` where a database of an earlier version has none. Throws InputError
+    /// where they differ.
+    std::string common_setting(const std::string& key, const std::string& fallback) const;
+    /// Settings that differ between the groups, in alphabetical order; resources.* never count.
     std::vector<std::string> varying_keys() const;
+    /// These settings of a group: "loss bce, sampling_hz 100"; "" where nothing differs.
+    std::string name_of(const SelectedGroup& group) const;
     /// The label set of the first group.
     std::string label_set() const;
 };

@@ -66,7 +66,7 @@ Leaders find_leaders(const std::vector<Candidate>& candidates) {
     return leaders;
 }
 
-std::string detectable_text(const Leaders& leaders) {
+std::string detectable_range(const Leaders& leaders) {
     if (leaders.tests == 0) return "";
     std::vector<double> found;
     const double effect = detectable_effect(leaders.folds);
@@ -76,8 +76,13 @@ std::string detectable_text(const Leaders& leaders) {
     std::string range = fmt::format("{:.3f}", found.front());
     if (const std::string highest = fmt::format("{:.3f}", found.back()); highest != range)
         range += fmt::format(" to {} (median {:.3f})", highest, found[found.size() / 2]);
+    return range;
+}
+
+std::string detectable_text(const Leaders& leaders) {
+    if (leaders.tests == 0) return "";
     return fmt::format("Smallest detectable difference with {} folds (power {:.1f}): {}.", leaders.folds, kPower,
-                       range);
+                       detectable_range(leaders));
 }
 
 }  // namespace leadsweep

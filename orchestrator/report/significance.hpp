@@ -44,7 +44,9 @@ struct Leaders {
 /// kConfidence.
 Leaders find_leaders(const std::vector<Candidate>& candidates);
 
-/// "With these 10 folds a difference of 0.012 to 0.031 (median 0.020) is found with probability 0.8." "" without tests.
+/// Differences that the tests find with probability kPower: "0.012 to 0.031 (median 0.020)"; "" without tests.
+std::string detectable_range(const Leaders& leaders);
+/// "Smallest detectable difference with 10 folds (power 0.8): 0.012 to 0.031 (median 0.020)." "" without tests.
 std::string detectable_text(const Leaders& leaders);
 
 }  // namespace leadsweep

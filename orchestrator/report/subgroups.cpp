@@ -91,9 +91,7 @@ private:
     }
 
     std::string name_of(std::size_t group) const {
-        std::string name;
-        for (const auto& key : selection_.varying_keys())
-            name += fmt::format("{}{} {}", name.empty() ? "" : ", ", key, selection_.groups[group].settings.at(key));
+        const std::string name = selection_.name_of(selection_.groups[group]);
         return name.empty() ? selection_.sweep : name;
     }
 

@@ -20,11 +20,11 @@ std::string name_of(const Layout& layout, std::size_t cell) {
 
 }  // namespace
 
-Verdict judge(const ReadStore& store, const Selection& selection, const std::vector<Group>& groups,
+Verdict judge(const Figures& figures, const Selection& selection, const std::vector<Group>& groups,
               const std::string& metric) {
-    const Figure figure = figure_from(store, metric);
-    const FigureValues values = load_figure(store, selection.sweep_id, figure);
-    const PairedFigure paired = paired_figure(store, selection, figure, values);
+    const Figure figure = figure_from(figures.store(), metric);
+    const FigureValues& values = figures.values(figure);
+    const PairedFigure paired = figures.paired(figure, selection);
     const bool all_leaky =
         std::all_of(groups.begin(), groups.end(), [](const Group& g) { return g.jobs == 0 || g.is_leaky; });
     std::vector<Candidate> candidates;
@@ -75,6 +75,8 @@ std::string in_words(const Verdict& verdict, const Layout& layout) {
         text += fmt::format(" {} of the {} others cannot be told from it: {}{}.", leaders.cells.size() - 1,
                             leaders.tests, fmt::join(names, "; "), more > 0 ? fmt::format("; and {} more", more) : "");
     }
+    if (leaders.tests > 0 && leaders.unpaired > 0)
+        text += fmt::format(" {} more cannot be compared with it: tested on other folds or data.", leaders.unpaired);
     if (const std::string found = detectable_text(leaders); !found.empty()) text += " " + found;
     if (verdict.left_out > 0)
         text += fmt::format(" {} incomplete or leaky configurations are left out.", verdict.left_out);

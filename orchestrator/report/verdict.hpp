@@ -22,7 +22,7 @@ struct Verdict {
 };
 
 /// Of complete honest configurations; of leaky ones only where all are.
-Verdict judge(const ReadStore& store, const Selection& selection, const std::vector<Group>& groups,
+Verdict judge(const Figures& figures, const Selection& selection, const std::vector<Group>& groups,
               const std::string& metric);
 
 /// In words: the winner, its mean and interval, what cannot be told from it, what the folds could have shown.

@@ -12,7 +12,15 @@ double student_t_cdf(double t, double df) {
 }
 
 double student_t_quantile(double p, double df) {
-    return boost::math::quantile(boost::math::students_t(df), p);
+    // A table asks for the same one thousands of times.
+    struct Answer {
+        double p = 0.5;
+        double df = 1;
+        double t = 0;
+    };
+    thread_local Answer last;
+    if (p != last.p || df != last.df) last = {p, df, boost::math::quantile(boost::math::students_t(df), p)};
+    return last.t;
 }
 
 double two_sided_p(double t, double df) {

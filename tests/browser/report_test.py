@@ -4,7 +4,10 @@
 Usage: report_test.py LEADSWEEP SAMPLE_DATABASE_PROGRAM OUT_FOLDER. Screenshots are kept in the folder. Prints "SKIPPED: reason"
 where there is no Chromium.
 """
+import hashlib
 import pathlib
+import sqlite3
+import struct
 import subprocess
 import sys
 
@@ -88,6 +91,21 @@ def use(browser, page, out):
     check(not browser.problems, f"nothing went wrong meanwhile {browser.problems[:3]}")
 
 
+def digest_of(database, sweep):
+    """The digest of a sweep's results as results/README.md defines it."""
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    digest = hashlib.sha256()
+    for key, attempt in connection.execute("SELECT key, winning_attempt_id FROM jobs JOIN sweep_jobs USING (job_id) JOIN sweeps USING (sweep_id) "
+                                           "WHERE name = ? AND is_stale = 0 AND winning_attempt_id IS NOT NULL ORDER BY key", (sweep,)):
+        figures = b"".join(b"%s\0%s\0%s\0%s\0%s\0%s\0" % (split.encode(), code.encode(), name.encode(), b"" if value is None else struct.pack("<d", value),
+                                                          b"nan" if is_nan else b"", struct.pack("<q", n))
+                           for split, code, name, value, is_nan, n in connection.execute(
+            "SELECT split, class_code, name, value, is_nan, n_positive FROM metrics WHERE attempt_id = ? ORDER BY split, class_code, name", (attempt,)))
+        if figures:
+            digest.update(key.encode() + hashlib.sha256(figures).hexdigest().encode())
+    return digest.hexdigest()
+
+
 def main():
     program, sample, out = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]).resolve()
     if chromium.program() is None:
@@ -100,6 +118,7 @@ def main():
     subprocess.run([program, "report", "--db", database, "--sweep", "rates_and_losses", "--out", page], check=True)
     subprocess.run([program, "report", "--db", database, "--sweep", "<script>window.injected=1</script>", "--out", evil], check=True)
     check(page.stat().st_size <= 2_000_000, f"the page of 600 jobs has at most 2 MB ({page.stat().st_size})")
+    check(digest_of(database, "rates_and_losses") in page.read_text(), "the page names the digest of its results")
     with chromium.Chromium() as browser:
         look(browser, page, out)
         use(browser, page, out)

@@ -226,12 +226,14 @@ TEST_CASE("The winner is named with what cannot be told from it", "[report]") {
     const ReadStore reader = sweep.reader();
     const Selection selection = select_jobs(reader, {});
     const Layout layout = lay_out(selection, {}, "");
-    const std::string words = in_words(judge(reader, selection, groups_of(selection, layout), "macro_f1"), layout);
+    const std::string words =
+        in_words(judge(Figures(reader, selection), selection, groups_of(selection, layout), "macro_f1"), layout);
     CHECK(holds(words, "Best macro_f1: loss double_soft_f1, sampling_hz "));
     CHECK(holds(words, "over 10 folds. 1 of the 3 others cannot be told from it: double_soft_f1, "));
     const Sweep one(clear_gain, 1);
     const ReadStore other = one.reader();
     const Selection few = select_jobs(other, {});
     const Layout small = lay_out(few, {}, "");
-    CHECK(holds(in_words(judge(other, few, groups_of(few, small), "macro_f1"), small), "One fold only: no test"));
+    CHECK(holds(in_words(judge(Figures(other, few), few, groups_of(few, small), "macro_f1"), small),
+                "One fold only: no test"));
 }

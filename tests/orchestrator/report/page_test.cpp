@@ -1,6 +1,7 @@
 #include "orchestrator/report/page.hpp"
 
 #include <filesystem>
+#include <fstream>
 
 #include "orchestrator/report/predictions.hpp"
 #include "shared/arrays/safetensors.hpp"
@@ -124,6 +125,19 @@ TEST_CASE("Predictions that are gone are named, and the rest of the report is th
     CHECK_FALSE(holds(page, "data-figures=\"calibration\""));
     CHECK_THROWS_AS(load_test_predictions(ReadStore::open(filled.store.path()), filled.folder.file("work"), 999),
                     InputError);
+}
+
+TEST_CASE("Predictions that were changed are named, not drawn", "[report]") {
+    const Filled filled;
+    for (const auto& file : std::filesystem::recursive_directory_iterator(filled.folder.file("work/key")))
+        if (file.is_regular_file()) {
+            std::ofstream(file.path(), std::ios::app) << "x";
+            break;
+        }
+    const std::string page = filled.page();
+    CHECK(holds(page, "Predictions of 1 job cannot be used"));
+    CHECK(holds(page, "has changed since it was made"));
+    CHECK(holds(page, "data-figures=\"calibration\""));
 }
 
 TEST_CASE("A sweep without results has a report that says so", "[report]") {

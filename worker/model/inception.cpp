@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "worker/model/fourier_conv.hpp"
+
 namespace leadsweep {
 namespace {
 
@@ -60,14 +62,27 @@ InceptionModule::InceptionModule(std::int64_t in, const ModelSpec& spec, const s
 
 torch::Tensor InceptionModule::forward(const torch::Tensor& input) {
     const auto squeezed = bottleneck_ ? bottleneck_->forward(input) : input;
-    const bool has_even = std::any_of(convs_.begin(), convs_.end(), [](auto& conv) { return conv->has_even_kernel(); });
-    const auto padded = has_even ? pad_right(squeezed) : squeezed;
-    std::vector<torch::Tensor> branches;
-    for (const auto& conv : convs_)
-        branches.push_back(conv->forward_padded(conv->has_even_kernel() ? padded : squeezed));
+    auto branches = convolve(squeezed);
     branches.push_back(pool_conv_->forward(max_pool_3(input)));
     const auto joined = torch::cat(branches, 1);
     return norm_ ? torch::relu(norm_->forward(joined)) : joined.relu_();
+}
+
+std::vector<torch::Tensor> InceptionModule::convolve(const torch::Tensor& input) const {
+    std::vector<torch::Tensor> weights, biases;
+    for (const auto& conv : convs_) {
+        weights.push_back(conv->weight);
+        if (conv->bias.defined()) biases.push_back(conv->bias);
+    }
+    if (is_plain_on_cpu(input) && is_fourier_faster(input, weights)) {
+        const auto joined = fourier_convs(input, weights);
+        return {biases.empty() ? joined : joined + torch::cat(biases).view({1, -1, 1, 1})};
+    }
+    const bool has_even = std::any_of(convs_.begin(), convs_.end(), [](auto& conv) { return conv->has_even_kernel(); });
+    const auto padded = has_even ? pad_right(input) : input;
+    std::vector<torch::Tensor> outputs;
+    for (const auto& conv : convs_) outputs.push_back(conv->forward_padded(conv->has_even_kernel() ? padded : input));
+    return outputs;
 }
 
 void InceptionModule::fold_into(InceptionModule& folded) const {

@@ -27,6 +27,9 @@ public:
     void fold_into(InceptionModule& folded) const;
 
 private:
+    /// The outputs of all convolutions, in their order: [B, filters, 1, T] each, or all as one.
+    std::vector<torch::Tensor> convolve(const torch::Tensor& input) const;
+
     std::shared_ptr<SameConv> bottleneck_;  ///< none where the input has one channel
     std::vector<std::shared_ptr<SameConv>> convs_;
     std::shared_ptr<SameConv> pool_conv_;

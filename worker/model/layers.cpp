@@ -118,9 +118,12 @@ torch::Tensor SameConv::forward(const torch::Tensor& input) {
 torch::Tensor SameConv::forward_padded(const torch::Tensor& padded) {
     const std::int64_t left = (weight.size(3) - 1) / 2;
     const bool is_trained = torch::GradMode::is_enabled() && weight.requires_grad() && !bias.defined();
-    const bool is_plain = padded.is_cpu() && !at::autocast::is_autocast_enabled(at::kCPU);
-    if (is_trained && is_plain && weight.size(3) > 1) return conv_on_cpu(padded, weight, left);
+    if (is_trained && is_plain_on_cpu(padded) && weight.size(3) > 1) return conv_on_cpu(padded, weight, left);
     return torch::conv2d(padded, weight, bias, /*stride=*/at::IntArrayRef{1, 1}, /*padding=*/at::IntArrayRef{0, left});
+}
+
+bool is_plain_on_cpu(const torch::Tensor& input) {
+    return input.is_cpu() && !at::autocast::is_autocast_enabled(at::kCPU);
 }
 
 torch::Tensor pad_right(const torch::Tensor& input) {

@@ -46,6 +46,9 @@ public:
     torch::Tensor bias;    ///< [out]; undefined if there is none
 };
 
+/// Whether the input is computed with as it is: on a CPU, in its own type.
+bool is_plain_on_cpu(const torch::Tensor& input);
+
 /// One zero sample appended to each row.
 torch::Tensor pad_right(const torch::Tensor& input);
 

@@ -4,6 +4,7 @@
 #include "tests/worker/gang.hpp"
 #include "tests/worker/records_in_memory.hpp"
 #include "tests/worker/torch_catch.hpp"
+#include "worker/model/fourier_conv.hpp"
 #include "worker/model/inception.hpp"
 #include "worker/model/predict.hpp"
 #include "worker/registry.hpp"
@@ -195,6 +196,50 @@ TEST_CASE("Max-pooling has the values, gradients and ties of LibTorch's own", "[
     image[1][2][0][0] = std::numeric_limits<float>::quiet_NaN();
     CHECK(max_pool_3(image).isnan().sum().item<int>() == std::min<std::int64_t>(samples, 2));
     CHECK(max_pool_3(torch::empty({0, 5, 1, 4}, type)).sizes() == at::IntArrayRef{0, 5, 1, 4});
+}
+
+TEST_CASE("Convolutions by Fourier transforms have the values and gradients of LibTorch's own", "[model]") {
+    const auto type = GENERATE(torch::kFloat32, torch::kFloat64);
+    const std::int64_t samples = GENERATE(1, 7, 40, 121, 500);
+    const std::int64_t records = GENERATE(0, 3);
+    const auto shared = torch::randn({records, 4, 1, samples}, type).contiguous(torch::MemoryFormat::ChannelsLast);
+    auto ours = shared.clone().requires_grad_();
+    auto theirs = shared.clone().requires_grad_();
+    std::vector<torch::Tensor> our_weights, their_weights, outputs;
+    for (const std::int64_t kernel : {40, 21, 2, 1}) {
+        our_weights.push_back(torch::randn({3, 4, 1, kernel}, type).requires_grad_());
+        their_weights.push_back(our_weights.back().detach().clone().requires_grad_());
+        const auto padded = torch::constant_pad_nd(theirs, {(kernel - 1) / 2, kernel / 2});
+        outputs.push_back(torch::conv2d(padded, their_weights.back()));
+    }
+    const auto found = fourier_convs(ours, our_weights);
+    const auto expected = torch::cat(outputs, 1);
+    CHECK(found.sizes() == expected.sizes());
+    CAPTURE(samples, records);
+    CHECK((records == 0 || found.is_contiguous(torch::MemoryFormat::ChannelsLast)));
+    const auto gradient = torch::randn_like(expected);
+    found.backward(gradient);
+    expected.backward(gradient);
+    const double rounding = type == torch::kFloat32 ? 1e-6 : 1e-14;
+    const auto is_close = [rounding](const torch::Tensor& a, const torch::Tensor& b) {
+        return (a - b).norm().item<double>() <= rounding * b.norm().item<double>();
+    };
+    CHECK(is_close(found, expected));
+    CHECK(is_close(ours.grad(), theirs.grad()));
+    for (std::size_t i = 0; i < our_weights.size(); ++i)
+        CHECK(is_close(our_weights[i].grad(), their_weights[i].grad()));
+}
+
+TEST_CASE("Fourier transforms are taken for long kernels on long rows alone", "[model]") {
+    const auto is_taken = [](std::int64_t channels, std::int64_t samples, std::vector<std::int64_t> kernels) {
+        std::vector<torch::Tensor> weights;
+        for (const std::int64_t kernel : kernels) weights.push_back(torch::empty({channels, channels, 1, kernel}));
+        return is_fourier_faster(torch::empty({1, channels, 1, samples}), weights);
+    };
+    CHECK(is_taken(32, 750, {40, 20, 10}));
+    CHECK_FALSE(is_taken(32, 750, {5, 3, 1}));
+    CHECK_FALSE(is_taken(4, 750, {9, 5, 3}));
+    CHECK_FALSE(is_taken(32, 8, {40, 20, 10}));
 }
 
 TEST_CASE("Gradients of a convolution are those of LibTorch's own", "[model]") {

@@ -32,8 +32,8 @@ struct DataOptions {
     Places places;
 };
 
-const CatalogueRecord& find_record(const Catalogue& catalogue, std::string name) {
-    if (name.ends_with(".hea")) name.resize(name.size() - 4);
+const CatalogueRecord& find_record(const Catalogue& catalogue, const std::string& path) {
+    const std::string name = path.ends_with(".hea") ? path.substr(0, path.size() - 4) : path;
     const auto found = std::find_if(catalogue.records.begin(), catalogue.records.end(),
                                     [&](const CatalogueRecord& record) { return record.path == name; });
     if (found != catalogue.records.end()) return *found;

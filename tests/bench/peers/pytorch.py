@@ -57,29 +57,32 @@ def speed(records, steps, step):
     return records / sorted(seconds[2:])[steps // 2]
 
 
-arguments = argparse.ArgumentParser()
-arguments.add_argument("--compile", action="store_true")
-for name, default in (("threads", 2), ("batch", 64), ("samples", 750), ("steps", 6)):
-    arguments.add_argument(f"--{name}", type=int, default=default)
-options = arguments.parse_args()
-torch.set_num_threads(options.threads)
-model = Inception()
-run = torch.compile(model) if options.compile else model
-records = torch.randn(options.batch, 12, options.samples)
-targets = torch.randint(0, 2, (options.batch, 30)).float()
-adam = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--compile", action="store_true")
+    for name, default in (("threads", 2), ("batch", 64), ("samples", 750), ("steps", 6)):
+        arguments.add_argument(f"--{name}", type=int, default=default)
+    options = arguments.parse_args()
+    torch.set_num_threads(options.threads)
+    model = Inception()
+    run = torch.compile(model) if options.compile else model
+    records = torch.randn(options.batch, 12, options.samples)
+    targets = torch.randint(0, 2, (options.batch, 30)).float()
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)
+
+    def train():
+        adam.zero_grad()
+        nn.functional.binary_cross_entropy_with_logits(run(records), targets).backward()
+        adam.step()
+
+    training = speed(options.batch, options.steps, train)
+    model.eval()
+    with torch.no_grad():
+        inference = speed(options.batch, options.steps, lambda: run(records))
+    print(json.dumps({"program": f"PyTorch {torch.__version__}", "training_records_per_s": training,
+                      "inference_records_per_s": inference,
+                      "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
 
 
-def train():
-    adam.zero_grad()
-    nn.functional.binary_cross_entropy_with_logits(run(records), targets).backward()
-    adam.step()
-
-
-training = speed(options.batch, options.steps, train)
-model.eval()
-with torch.no_grad():
-    inference = speed(options.batch, options.steps, lambda: run(records))
-print(json.dumps({"program": f"PyTorch {torch.__version__}", "training_records_per_s": training,
-                  "inference_records_per_s": inference,
-                  "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+if __name__ == "__main__":
+    main()

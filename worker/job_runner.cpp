@@ -22,6 +22,7 @@
 #include "worker/dataset/sampler.hpp"
 #include "worker/dataset/windows.hpp"
 #include "worker/explain/importance.hpp"
+#include "worker/explain/mean_beat.hpp"
 #include "worker/job_file.hpp"
 #include "worker/model/predict.hpp"
 #include "worker/registry.hpp"
@@ -120,7 +121,12 @@ std::span<const float> as_span(const torch::Tensor& tensor) {
 bool take_over_weights(Attempt& attempt, const torch::Device& device) {
     if (attempt.assign.model_path.empty()) return false;
     try {
-        attempt.model = load_model(attempt.assign.model_path, attempt.assign.model_digest).model;
+        const LoadedModel loaded = load_model(attempt.assign.model_path, attempt.assign.model_digest);
+        if (loaded.info.spec.sampling_hz != attempt.spec.sampling_hz)
+            throw InputError(fmt::format("{}: a network trained at {:g} Hz, for records of {:g} Hz",
+                                         attempt.assign.model_path, loaded.info.spec.sampling_hz,
+                                         attempt.spec.sampling_hz));
+        attempt.model = loaded.model;
     } catch (const Error& error) {
         log::warning("trained weights cannot be used, training anew: {}", error.what());
         return false;
@@ -252,6 +258,7 @@ void explain_model(Attempt& attempt, std::shared_ptr<Model> folded, const torch:
     if (!attempt.is_leader()) return;
     ClassMaps maps =
         aggregate(plan, explanations, {class_codes(attempt.lists.label_set), explainer->rows()}, spec.min_r2);
+    add_mean_beats(attempt.records, plan, explanations, *explainer, attempt.spec, maps.arrays);
     attempt.result.lead_importance = std::move(maps.rows);
     attempt.result.metrics.insert(attempt.result.metrics.end(), maps.metrics.begin(), maps.metrics.end());
     for (std::string& note : maps.notes) attempt.result.notes.push_back(std::move(note));

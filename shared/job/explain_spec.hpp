@@ -61,10 +61,10 @@ void visit_explain_settings(Spec& explain, Visitor&& v) {
     v(K{"explain.align",
         "",
         KeyPart::kEvaluate,
-        "segments: equal parts of the window, or the P, QRS, ST-T and rest of all beats",
+        "segments: equal parts of the window; P, QRS, ST-T and rest of all beats; or 50 ms pieces of them (beat_time)",
         0,
         0,
-        {"window", "beats"}},
+        {"window", "beats", "beat_time"}},
       explain.align);
     v(K{"explain.target", "", KeyPart::kEvaluate, "what is explained", 0, 0, {"logit", "probability"}}, explain.target);
     v(K{"explain.baseline",

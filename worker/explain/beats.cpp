@@ -10,6 +10,9 @@ constexpr double kQrsWindow_s = 0.097;   ///< Elgendi's W1: the width of a QRS c
 constexpr double kBeatWindow_s = 0.611;  ///< Elgendi's W2: about one beat
 constexpr double kOffset = 0.08;         ///< Elgendi's beta: share of the mean energy a block must rise above
 constexpr double kRefractory_s = 0.25;
+constexpr double kOwnShare = 0.65;  ///< of the way to the next R peak
+constexpr double kPiece_s = 0.05;
+constexpr double kPiecesBegin_s = -0.25;  ///< from the R peak
 
 /// Centred moving average over `width` samples, shorter at the ends.
 std::vector<double> moving_average(const std::vector<double>& x, std::int64_t width) {
@@ -52,10 +55,6 @@ std::vector<double> beat_energy(std::span<const float> signal, std::int64_t lead
 
 }  // namespace
 
-std::vector<std::string> beat_part_names() {
-    return {"P", "QRS", "ST-T", "rest"};
-}
-
 std::vector<std::int64_t> find_r_peaks(std::span<const float> signal, std::int64_t leads, double sampling_hz) {
     const auto energy = beat_energy(signal, leads, sampling_hz);
     double mean = 0;
@@ -86,6 +85,32 @@ std::vector<std::int64_t> find_r_peaks(std::span<const float> signal, std::int64
     return peaks;
 }
 
+std::vector<BeatSpan> beat_spans(std::span<const std::int64_t> r_peaks, std::int64_t samples) {
+    std::vector<BeatSpan> spans;
+    for (const std::int64_t r : r_peaks) {
+        std::int64_t begin = 0;
+        if (!spans.empty()) {
+            begin = spans.back().r + std::llround(kOwnShare * static_cast<double>(r - spans.back().r));
+            spans.back().end = begin;
+        }
+        spans.push_back({r, begin, samples});
+    }
+    return spans;
+}
+
+std::vector<std::int64_t> beat_pieces(std::span<const std::int64_t> r_peaks, std::int64_t samples, double sampling_hz) {
+    constexpr std::int64_t kRest = kBeatPieces - 1;
+    std::vector<std::int64_t> pieces(static_cast<std::size_t>(samples), kRest);
+    for (const BeatSpan& span : beat_spans(r_peaks, samples))
+        for (std::int64_t t = span.begin; t < span.end; ++t) {
+            const double from_r_s = static_cast<double>(t - span.r) / sampling_hz;
+            // Half a microsecond: a boundary that falls on a sample is the same at every rate.
+            const auto piece = static_cast<std::int64_t>(std::floor((from_r_s - kPiecesBegin_s + 5e-7) / kPiece_s));
+            if (piece >= 0 && piece < kRest) pieces[static_cast<std::size_t>(t)] = piece;
+        }
+    return pieces;
+}
+
 std::vector<std::int64_t> beat_parts(std::span<const std::int64_t> r_peaks, std::int64_t samples, double sampling_hz) {
     enum : std::int64_t { kP, kQrs, kStT, kRest };
     std::vector<std::int64_t> parts(static_cast<std::size_t>(samples), kRest);
@@ -101,7 +126,8 @@ std::vector<std::int64_t> beat_parts(std::span<const std::int64_t> r_peaks, std:
     for (std::size_t i = 0; i < r_peaks.size(); ++i) {
         const auto at = static_cast<double>(r_peaks[i]);
         double end = at + 0.4 * sampling_hz;
-        if (i + 1 < r_peaks.size()) end = std::min(end, at + 0.65 * static_cast<double>(r_peaks[i + 1] - r_peaks[i]));
+        if (i + 1 < r_peaks.size())
+            end = std::min(end, at + kOwnShare * static_cast<double>(r_peaks[i + 1] - r_peaks[i]));
         paint(at + 0.06 * sampling_hz, end, kStT);
     }
     for (const std::int64_t r : r_peaks) {

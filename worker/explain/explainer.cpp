@@ -12,6 +12,15 @@
 
 namespace leadsweep {
 
+namespace {
+
+std::int64_t segments_of(const ExplainSpec& spec) {
+    if (spec.align == "beats") return kBeatParts;
+    return spec.align == "beat_time" ? kBeatPieces : spec.segments;
+}
+
+}  // namespace
+
 std::vector<std::int64_t> equal_parts(std::int64_t samples, std::int64_t segments) {
     std::vector<std::int64_t> parts(static_cast<std::size_t>(samples));
     for (std::int64_t s = 0; s < segments; ++s)
@@ -25,7 +34,7 @@ Explainer::Explainer(std::shared_ptr<Model> model, const JobSpec& spec, std::uni
       spec_(spec),
       method_(std::move(method)),
       rows_(mask_rows(spec)),
-      segments_(spec.explain.align == "beats" ? kBeatParts : spec.explain.segments) {
+      segments_(segments_of(spec.explain)) {
     if (spec.explain.baseline != "background") return;
     if (background.empty())
         throw JobError(FailureClass::kInvalid,
@@ -35,34 +44,40 @@ Explainer::Explainer(std::shared_ptr<Model> model, const JobSpec& spec, std::uni
     if (background_.size() > most) background_.resize(most);
 }
 
-Refusal Explainer::refusal_of(std::span<const float> signal, std::vector<std::int64_t>& segment_of_sample) const {
+Division Explainer::divide(std::span<const float> signal) const {
     const auto leads = static_cast<std::int64_t>(spec_.data.leads.size());
     const auto samples = static_cast<std::int64_t>(signal.size()) / leads;
     if (rows_.from_leads.defined())
         if (const auto inconsistency = lead_inconsistency(signal, spec_.data.leads);
             inconsistency && !(*inconsistency <= kMostInconsistency))
-            return Refusal::kInconsistentLeads;
-    if (spec_.explain.align != "beats") {
+            return {Refusal::kInconsistentLeads, {}};
+    if (spec_.explain.align == "window") {
         if (segments_ > samples)
             throw JobError(FailureClass::kInvalid,
                            fmt::format("explain.segments: {} parts of a window of {} samples", segments_, samples));
-        segment_of_sample = equal_parts(samples, segments_);
-        return Refusal::kNone;
+        return {Refusal::kNone, equal_parts(samples, segments_)};
     }
     const auto peaks = find_r_peaks(signal, leads, spec_.sampling_hz);
-    if (peaks.empty()) return Refusal::kNoBeats;
-    segment_of_sample = beat_parts(peaks, samples, spec_.sampling_hz);
-    return Refusal::kNone;
+    if (peaks.empty()) return {Refusal::kNoBeats, {}};
+    return {Refusal::kNone, spec_.explain.align == "beats" ? beat_parts(peaks, samples, spec_.sampling_hz)
+                                                           : beat_pieces(peaks, samples, spec_.sampling_hz)};
+}
+
+std::vector<float> Explainer::row_signals(std::span<const float> signal) const {
+    if (!rows_.from_leads.defined()) return {signal.begin(), signal.end()};
+    const auto leads = torch::tensor(torch::ArrayRef<float>(signal.data(), signal.size()))
+                           .view({static_cast<std::int64_t>(spec_.data.leads.size()), -1});
+    const auto rows = rows_.from_leads.t().matmul(leads).contiguous();
+    return {rows.const_data_ptr<float>(), rows.const_data_ptr<float>() + rows.numel()};
 }
 
 Explanation Explainer::explain(const RecordSource& records, std::int32_t record, std::span<const std::int64_t> classes,
                                const std::function<void(double)>& on_progress) {
     std::vector<float> signal(static_cast<std::size_t>(records.leads() * records.samples()));
     records.copy(record, signal.data());
-    std::vector<std::int64_t> segment_of_sample;
-    const Refusal refusal = refusal_of(signal, segment_of_sample);
-    if (refusal != Refusal::kNone) return {{}, {}, {}, refusal};
-    MaskedRecord masked(*model_, spec_, rows_, records, record, segment_of_sample, segments_, background_);
+    const Division division = divide(signal);
+    if (division.refusal != Refusal::kNone) return {{}, {}, {}, division.refusal};
+    MaskedRecord masked(*model_, spec_, rows_, records, record, division.segment_of_sample, segments_, background_);
     const auto copies = method_->copies(masked.features(), masked.baselines(), record);
     const auto fit = method_->solve(copies, masked.outputs(copies, on_progress));
     const auto coefficients = masked.by_part(fit.coefficients);

@@ -1,6 +1,6 @@
 // Which parts of a record a network's outputs rest on: one signed coefficient a class, row and segment of time. Rows
 // are leads or electrodes (explain.space); segments are equal parts of the window (boundaries by integer division), or
-// the parts of all its beats (explain.align).
+// the parts or pieces of all its beats (explain.align).
 #pragma once
 
 #include <cstdint>
@@ -36,6 +36,12 @@ struct Explanation {
     Refusal refusal = Refusal::kNone;
 };
 
+/// How one record is divided.
+struct Division {
+    Refusal refusal = Refusal::kNone;
+    std::vector<std::int64_t> segment_of_sample;  ///< [T], 0 to S - 1; empty if refused
+};
+
 class Explainer {
 public:
     /// `model` is folded and in evaluation mode (Model::fold). `background`: records that may take the place of masked
@@ -50,12 +56,15 @@ public:
     Explanation explain(const RecordSource& records, std::int32_t record, std::span<const std::int64_t> classes = {},
                         const std::function<void(double)>& on_progress = {});
 
+    /// `signal` [L, T] as the network sees it. Throws JobError(kInvalid) where the settings cannot serve.
+    Division divide(std::span<const float> signal) const;
+    /// The signals of the rows [R, T]: those of the leads, or the potentials of the electrodes.
+    std::vector<float> row_signals(std::span<const float> signal) const;
+
     const std::vector<std::string>& rows() const { return rows_.names; }  ///< R
     std::int64_t segments() const { return segments_; }                   ///< S
 
 private:
-    Refusal refusal_of(std::span<const float> signal, std::vector<std::int64_t>& segment_of_sample) const;
-
     std::shared_ptr<Model> model_;
     JobSpec spec_;
     std::unique_ptr<ExplainMethod> method_;

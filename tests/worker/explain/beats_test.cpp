@@ -60,6 +60,37 @@ TEST_CASE("Samples around a peak belong to P, QRS and ST-T; QRS goes before its 
     CHECK(beat_parts({}, 5, 100) == std::vector<std::int64_t>(5, 3));
 }
 
+TEST_CASE("Spans share a record out among its beats: 65 % of the way to the next R peak are a beat's own", "[beats]") {
+    const std::vector<std::int64_t> peaks{100, 200, 220};
+    const auto spans = beat_spans(peaks, 300);
+    REQUIRE(spans.size() == 3);
+    CHECK(spans[0].begin == 0);
+    CHECK(spans[0].end == 165);
+    CHECK(spans[1].begin == 165);
+    CHECK(spans[1].end == 213);
+    CHECK(spans[2].r == 220);
+    CHECK(spans[2].end == 300);
+    CHECK(beat_spans({}, 300).empty());
+}
+
+TEST_CASE("Pieces of 50 ms lie at the same times from the R peak at every rate", "[beats]") {
+    const double hz = GENERATE(50.0, 100.0, 500.0);
+    const auto at = [&](double seconds) { return std::llround(seconds * hz); };
+    const std::vector<std::int64_t> peaks{at(1), at(2), at(2.4)};
+    const auto pieces = beat_pieces(peaks, at(3), hz);
+    const auto piece = [&](double seconds) { return pieces[static_cast<std::size_t>(at(seconds))]; };
+    CHECK(piece(0.74) == kBeatPieces - 1);
+    CHECK(piece(0.76) == 0);
+    CHECK(piece(1.0) == 5);  // the R peak begins its piece
+    CHECK(piece(1.04) == 5);
+    CHECK(piece(1.06) == 6);
+    CHECK(piece(1.44) == 13);
+    CHECK(piece(1.46) == kBeatPieces - 1);
+    CHECK(piece(2.24) == 9);  // 60 % of the way
+    CHECK(piece(2.28) == 2);  // the next beat's, 120 ms before its R peak
+    CHECK(beat_pieces({}, 3, hz) == std::vector<std::int64_t>(3, kBeatPieces - 1));
+}
+
 TEST_CASE("Leads to electrodes and back are the same leads", "[electrodes]") {
     const auto leads = standard_lead_names();
     const auto maps = electrode_maps(leads);

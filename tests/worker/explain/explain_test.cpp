@@ -6,6 +6,7 @@
 #include "tests/worker/torch_catch.hpp"
 #include "worker/explain/importance.hpp"
 #include "worker/explain/linear_fit.hpp"
+#include "worker/explain/mean_beat.hpp"
 #include "worker/registry.hpp"
 
 using namespace leadsweep;
@@ -291,6 +292,62 @@ TEST_CASE("Explanations that fit poorly or were refused are left out and counted
     CHECK(maps.arrays.at("coefficients").shape == std::vector<std::int64_t>{3, 1, 2});
     explanations.assign(3, {{}, {}, {}, Refusal::kInconsistentLeads});
     CHECK_THROWS_WITH(aggregate(plan, explanations, {{"a", "b"}, {"I"}}, 0.1), ContainsText("explain.space: leads"));
+}
+
+TEST_CASE("The mean beat of a class, and the coefficients along it, are means over its explained records",
+          "[explain]") {
+    JobSpec spec = small_spec("lime", "zero");
+    spec.explain.align = "beats";
+    spec.explain.space = GENERATE("leads", "electrodes");
+    spec.sampling_hz = 100;
+    // R peaks of 1 and 3 mV in lead II alone, at 1, 2, ... 9 s, on an offset.
+    auto signals = torch::full({3, 3, 1000}, 200, torch::kFloat32);
+    for (std::int64_t record = 0; record < 3; ++record)
+        for (std::int64_t r = 100; r < 1000; r += 100)
+            for (std::int64_t t = r - 4; t <= r + 4; ++t)
+                for (const std::int64_t lead : {1, 2})
+                    signals[record][lead][t] += (record == 1 ? 3000 : 1000) * std::exp(-0.25 * std::pow(t - r, 2));
+    signals[0][2].copy_(signals[0][1] - signals[0][0]);
+    signals[1][2].copy_(signals[1][1] - signals[1][0]);
+    signals[2][2].copy_(signals[2][1] - signals[2][0]);
+    const auto explainer = make_explainer(spec, std::make_shared<LinearModel>(torch::randn({2, 3, 1000})), {});
+    ExplainPlan plan;
+    plan.records = {0, 1, 2};
+    plan.records_of_class = {{0, 1, 2}, {}};
+    const auto made = [](double value, double r2) {
+        auto coefficients = torch::zeros({2, 3, 4}, torch::kFloat64);
+        coefficients[0][1][1] = value;  // second row, QRS
+        return Explanation{coefficients, torch::full({2}, r2, torch::kFloat64), torch::zeros({2, 4}, torch::kFloat64)};
+    };
+    const std::vector<Explanation> explanations{made(2, 0.9), made(5, 0.9), made(100, 0.01)};  // the last is left out
+    auto arrays = aggregate(plan, explanations, {{"a", "b"}, explainer->rows()}, spec.explain.min_r2).arrays;
+    add_mean_beats(RecordsInMemory(signals), plan, explanations, *explainer, spec, arrays);
+    const auto signal = arrays.at("beat_signal").values<float>();
+    const auto importance = arrays.at("beat_importance").values<float>();
+    const auto records = arrays.at("beat_records").values<std::int32_t>();
+    REQUIRE(arrays.at("beat_signal").shape == std::vector<std::int64_t>{2, 3, kMeanBeatMoments});
+    constexpr std::size_t kM = kMeanBeatMoments;
+    const std::size_t r_peak = 30;  // moments of 10 ms from -300 ms
+    // II = 2 mV; of the electrodes LA = (2 I - II) / 3. R peaks are found within a sample or two.
+    double highest = 0;
+    for (std::size_t m = r_peak - 2; m <= r_peak + 2; ++m)
+        highest = std::max(highest, std::abs(static_cast<double>(signal[kM + m])));
+    CHECK(highest == Approx(spec.explain.space == "leads" ? 2000 : 2000.0 / 3).epsilon(0.01));
+    CHECK((signal[kM + r_peak] > 0) == (spec.explain.space == "leads"));
+    CHECK(std::abs(signal[kM + r_peak + 20]) < 1);
+    CHECK(importance[kM + r_peak] == Approx(3.5));
+    CHECK(importance[kM + r_peak - 15] == 0);  // P
+    CHECK(importance[r_peak] == 0);            // the first row
+    CHECK(records[r_peak] == 2);
+    CHECK(records[kM + r_peak] == 0);  // the class without positives
+    CHECK(std::isnan(signal[4 * kM]));
+    CHECK(arrays.metadata.at("beat_begin_s") == "-0.3");
+    CHECK(arrays.metadata.at("beat_unit") == "uV");
+    spec.explain.align = "window";
+    ArrayFile untouched;
+    untouched.arrays["records"] = arrays.at("records");
+    add_mean_beats(RecordsInMemory(signals), plan, explanations, *explainer, spec, untouched);
+    CHECK(untouched.arrays.size() == 1);
 }
 
 TEST_CASE("Several ranks explain what one explains, and stop together", "[explain]") {

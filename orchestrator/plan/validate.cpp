@@ -29,19 +29,24 @@ void check_data(const DataSpec& data, Problems& problems) {
     if (data.labels == "synthetic" && !is_synthetic)
         problems.push_back(
             {{"data.labels"}, "data.labels is synthetic, but the records are not: give data.synthetic.patients"});
-    if (!data.synthetic.signs.empty() && data.labels != "synthetic")
+    if (!data.synthetic.signs.empty() && data.labels != "synthetic" && data.labels != "file")
         problems.push_back({{"data.synthetic.signs", "data.labels"},
                             fmt::format("data.synthetic.signs are given, but data.labels is {}: only the label set "
-                                        "synthetic has a class for them",
+                                        "synthetic, or one of your own (data.label_file), has a class for them",
                                         data.labels)});
     for (std::size_t i = 0; i < data.synthetic.signs.size(); ++i) {
         const std::string& sign = data.synthetic.signs[i];
-        if (!label_set("synthetic").find("planted-" + sign))
-            problems.push_back(
-                {{"data.synthetic.signs"},
-                 fmt::format(
-                     "no sign can be planted in lead '{}': possible are I, II, V1 ... V6, the others follow from them",
-                     sign)});
+        const bool is_electrode = sign == "RA" || sign == "LA" || sign == "LL";
+        if (is_electrode && data.labels == "synthetic")
+            problems.push_back({{"data.synthetic.signs", "data.labels"},
+                                fmt::format("the label set synthetic has no class for a sign of electrode {0}: give a "
+                                            "data.label_file with the code planted-{0}",
+                                            sign)});
+        else if (!is_electrode && !label_set("synthetic").find("planted-" + sign))
+            problems.push_back({{"data.synthetic.signs"},
+                                fmt::format("no sign can be planted in lead '{}': possible are I, II, V1 ... V6 (the "
+                                            "others follow from them) and the electrodes RA, LA, LL",
+                                            sign)});
         if (std::find(data.synthetic.signs.begin(), data.synthetic.signs.begin() + static_cast<std::ptrdiff_t>(i),
                       sign) != data.synthetic.signs.begin() + static_cast<std::ptrdiff_t>(i))
             problems.push_back(
@@ -169,10 +174,9 @@ void check_training(const JobSpec& spec, Problems& problems) {
                             fmt::format("train.micro_batch is {}, but a batch has {} records: it must be smaller, or 0",
                                         train.micro_batch, train.batch)});
     if (train.positive_weights != "none" && spec.loss != "bce")
-        problems.push_back(
-            {{"train.positive_weights", "loss"},
-             fmt::format("train.positive_weights is {}, but loss is {}: only bce has such weights",
-                         train.positive_weights, spec.loss)});
+        problems.push_back({{"train.positive_weights", "loss"},
+                            fmt::format("train.positive_weights is {}, but loss is {}: only bce has such weights",
+                                        train.positive_weights, spec.loss)});
     if (train.optimizer == "adam" && train.weight_decay > 0)
         problems.push_back({{"train.weight_decay", "train.optimizer"},
                             "train.weight_decay is given, but train.optimizer is adam: use adamw, or sgd"});

@@ -34,16 +34,42 @@ constexpr std::array<std::size_t, kIndependentLeadCount> kStandardIndex = {0, 1,
 /// Tenth of the record in which the sign of independent lead i lies.
 constexpr std::array<int, kIndependentLeadCount> kSignTenth = {0, 1, 3, 4, 5, 6, 8, 9};
 
-std::size_t independent_lead(std::string_view name) {
+/// The limb electrodes and how much of their potentials is in each limb lead; each chest lead has minus a third, by way
+/// of the Wilson terminal.
+struct LimbElectrode {
+    std::string_view name;
+    int sign_tenth;
+    std::array<double, 6> limb_leads;  ///< I, II, III, aVR, aVL, aVF
+};
+constexpr std::array<LimbElectrode, 3> kLimbElectrodes = {
+    {{"RA", 0, {-1, -1, 0, 1, -0.5, -0.5}}, {"LA", 1, {1, 0, -1, -0.5, 1, -0.5}}, {"LL", 2, {0, 1, 1, -0.5, -0.5, 1}}}};
+
+/// What can be planted: in one lead alone, or at an electrode.
+struct Sign {
+    std::string_view name;
+    int tenth = 0;
+    std::array<double, kLeadCount> shares{};  ///< of it in each of the twelve leads
+};
+
+Sign sign_of(std::string_view name) {
+    for (const LimbElectrode& electrode : kLimbElectrodes) {
+        if (electrode.name != name) continue;
+        Sign sign{electrode.name, electrode.sign_tenth};
+        sign.shares.fill(-1.0 / 3);
+        std::copy(electrode.limb_leads.begin(), electrode.limb_leads.end(), sign.shares.begin());
+        return sign;
+    }
     const auto standard = find_lead(name);
     const auto* const found =
         standard ? std::find(kStandardIndex.begin(), kStandardIndex.end(), *standard) : kStandardIndex.end();
     if (found == kStandardIndex.end())
-        throw InputError(
-            fmt::format("data.synthetic.signs: '{}' cannot carry a sign, expected some of I, II, V1, V2, V3, "
-                        "V4, V5, V6: the other leads follow from I and II",
-                        name));
-    return static_cast<std::size_t>(found - kStandardIndex.begin());
+        throw InputError(fmt::format(
+            "data.synthetic.signs: '{}' cannot carry a sign, expected some of I, II, V1, V2, V3, V4, V5, V6 "
+            "(the other leads follow from I and II) or of the electrodes RA, LA, LL",
+            name));
+    Sign sign{kLeadNames[*standard], kSignTenth[static_cast<std::size_t>(found - kStandardIndex.begin())]};
+    sign.shares[*standard] = 1;
+    return sign;
 }
 
 std::string code_of(std::string_view abbreviation) {
@@ -84,16 +110,20 @@ std::vector<float> twelve_leads(std::span<const double> independent, std::size_t
     return signal;
 }
 
-void plant_sign(const SyntheticSpec& spec, std::size_t lead, SyntheticRecord& record) {
-    const double centre_s = planted_time_s(kLeadNames[kStandardIndex[lead]], spec);
-    float* const values = record.signal.data() + kStandardIndex[lead] * static_cast<std::size_t>(record.samples);
-    for (std::int64_t t = 0; t < record.samples; ++t) {
+void plant_sign(const SyntheticSpec& spec, const Sign& planted, SyntheticRecord& record) {
+    const double centre_s = planted_time_s(planted.name, spec);
+    const auto length = static_cast<std::size_t>(record.samples);
+    for (std::size_t t = 0; t < length; ++t) {
         const double distance_s = static_cast<double>(t) / spec.sampling_hz - centre_s;
         const double scaled = distance_s / kSignWidth_s;
         if (std::abs(scaled) > 5) continue;
-        const double sign =
-            spec.sign_uv * std::cos(2.0 * std::numbers::pi * kSign_hz * distance_s) * std::exp(-0.5 * scaled * scaled);
-        values[t] = static_cast<float>(values[t] + quantised(sign));
+        const double sign = quantised(spec.sign_uv * std::cos(2.0 * std::numbers::pi * kSign_hz * distance_s) *
+                                      std::exp(-0.5 * scaled * scaled));
+        for (std::size_t lead = 0; lead < kLeadCount; ++lead) {
+            if (planted.shares[lead] == 0) continue;
+            float& value = record.signal[lead * length + t];
+            value = static_cast<float>(value + planted.shares[lead] * sign);
+        }
     }
 }
 
@@ -104,7 +134,7 @@ std::int64_t synthetic_record_count(const SyntheticSpec& spec) {
 }
 
 double planted_time_s(std::string_view lead, const SyntheticSpec& spec) {
-    return spec.duration_s * (kSignTenth[independent_lead(lead)] + 0.5) / 10.0;
+    return spec.duration_s * (sign_of(lead).tenth + 0.5) / 10.0;
 }
 
 SyntheticRecord make_synthetic_record(const SyntheticSpec& spec, std::int64_t index) {
@@ -132,10 +162,10 @@ SyntheticRecord make_synthetic_record(const SyntheticSpec& spec, std::int64_t in
     if (std::any_of(beats.begin(), beats.end(), [](const Beat& beat) { return beat.is_early; }))
         record.labels.push_back(code_of(patient.ectopy == Ectopy::kVentricular ? "PVC" : "PAC"));
     for (const auto& name : spec.signs) {
-        const std::size_t lead = independent_lead(name);
+        const Sign sign = sign_of(name);
         if (!random.is_drawn(kSignProbability)) continue;
-        plant_sign(spec, lead, record);
-        record.labels.push_back(fmt::format("planted-{}", kLeadNames[kStandardIndex[lead]]));
+        plant_sign(spec, sign, record);
+        record.labels.push_back(fmt::format("planted-{}", sign.name));
     }
     return record;
 }

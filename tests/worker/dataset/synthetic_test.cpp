@@ -242,6 +242,26 @@ TEST_CASE("A sign lies at its promised time in its lead alone, and only where th
     }
 }
 
+TEST_CASE("A sign of an electrode is in every lead that hangs on it, and keeps Einthoven's law", "[synthetic]") {
+    const auto spec = clean_spec();
+    auto with_sign = spec;
+    with_sign.signs = {"LL"};
+    bool is_seen = false;
+    for (std::int64_t index = 0; index < 20; ++index) {
+        const auto plain = make_synthetic_record(spec, index);
+        const auto record = make_synthetic_record(with_sign, index);
+        if (std::count(record.labels.begin(), record.labels.end(), "planted-LL") == 0) continue;
+        is_seen = true;
+        const auto at = static_cast<std::size_t>(std::llround(planted_time_s("LL", with_sign) * record.sampling_hz));
+        const std::vector<double> shares{0, 1, 1, -0.5, -0.5, 1, -1.0 / 3};
+        for (std::size_t lead = 0; lead < shares.size(); ++lead)
+            CHECK(record.lead(lead)[at] - plain.lead(lead)[at] == Approx(200 * shares[lead]).margin(0.1));
+        for (std::size_t t = 0; t < static_cast<std::size_t>(record.samples); ++t)
+            REQUIRE(record.lead(1)[t] - record.lead(0)[t] == record.lead(2)[t]);
+    }
+    CHECK(is_seen);
+}
+
 TEST_CASE("Signs lie in different tenths of the record", "[synthetic]") {
     const auto spec = clean_spec();
     std::set<int> tenths;

@@ -6,9 +6,20 @@
 
 namespace leadsweep {
 
+/// A stretch of a strip that is coloured behind the trace.
+struct Shade {
+    double from_s = 0;
+    double to_s = 0;
+    std::string colour;     ///< "#rrggbb"
+    double opacity = 0;     ///< 0 to 1
+    std::string text = "";  ///< at its top, where there is room
+};
+
 struct DrawnLead {
     std::string name;
     std::vector<float> amplitude_uv;  ///< [N]
+    std::vector<Shade> shades = {};
+    std::string note = "";  ///< at the strip's end
 };
 
 struct DrawnRecord {
@@ -17,6 +28,9 @@ struct DrawnRecord {
     double sampling_hz = 0;
     bool is_unitless = false;  ///< 10 mm is one unit of the file, not a mV
     std::vector<DrawnLead> leads;
+    std::vector<std::string> remarks = {};  ///< lines below the facts
+    std::string foot = "";                  ///< SVG below the paper, in mm
+    double foot_mm = 0;                     ///< its height
 };
 
 /// Draws `seconds` from `from_s` on, one strip under the other, each with its name and a calibration pulse of 1 mV. A

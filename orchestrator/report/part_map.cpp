@@ -23,19 +23,6 @@ struct PooledPart {
 
 using Parts = std::map<std::pair<std::string, std::int64_t>, PooledPart>;
 
-std::vector<std::string> part_names(const Selection& selection) {
-    if (selection.common_setting("explain.align", "window") == "beats") return {"P", "QRS", "ST-T", "rest"};
-    const double window_s = std::stod(selection.common_setting("data.window_s", "10"));
-    const std::int64_t segments = std::stoll(selection.common_setting("explain.segments", "10"));
-    std::vector<std::string> names;
-    for (std::int64_t s = 0; s < segments; ++s) {
-        const double each = window_s / static_cast<double>(segments);
-        names.push_back(
-            fmt::format("{:.3g}-{:.3g} s", each * static_cast<double>(s), each * static_cast<double>(s + 1)));
-    }
-    return names;
-}
-
 /// Adds one job's rows of the class; returns its explained records.
 std::int64_t add_job(const ReadStore& store, std::int64_t attempt, const std::string& code, Parts& parts) {
     const SqlResult rows = store.ask(
@@ -76,6 +63,21 @@ void fill(const Parts& parts, PartMap& map) {
 
 }  // namespace
 
+std::vector<std::string> part_names(const std::string& align, double window_s, std::int64_t segments) {
+    if (align == "beats") return {"P", "QRS", "ST-T", "rest"};
+    std::vector<std::string> names;
+    if (align == "beat_time") {
+        for (int begin_ms = -250; begin_ms < 450; begin_ms += 50) names.push_back(fmt::format("{:+d} ms", begin_ms));
+        names.emplace_back("rest");
+        return names;
+    }
+    const double each = window_s / static_cast<double>(segments);
+    for (std::int64_t s = 0; s < segments; ++s)
+        names.push_back(
+            fmt::format("{:.3g}-{:.3g} s", each * static_cast<double>(s), each * static_cast<double>(s + 1)));
+    return names;
+}
+
 PartMap part_map(const ReadStore& store, const MapRequest& request) {
     if (request.classes.size() != 1) throw InputError("the parts of one class are shown: name it with --class");
     const LeadMap whole = lead_map(store, request);
@@ -86,7 +88,9 @@ PartMap part_map(const ReadStore& store, const MapRequest& request) {
     if (const auto sum = map.caption.find("sum over segments, "); sum != std::string::npos)
         map.caption.erase(sum, std::string("sum over segments, ").size());
     map.leads = whole.leads;
-    map.parts = part_names(selection);
+    map.parts = part_names(selection.common_setting("explain.align", "window"),
+                           std::stod(selection.common_setting("data.window_s", "10")),
+                           std::stoll(selection.common_setting("explain.segments", "10")));
     Parts parts;
     for (const SelectedJob& job : selection.jobs)
         if (job.attempt_id != 0) map.n += add_job(store, job.attempt_id, one.code, parts);

@@ -23,6 +23,10 @@ struct PartMap {
     std::vector<std::string> notes;
 };
 
+/// What the segments of explain.align are called; `window_s` and `segments` are used where it is window. Pieces of
+/// beat_time are called by their beginning, from the R peak.
+std::vector<std::string> part_names(const std::string& align, double window_s, std::int64_t segments);
+
 /// Pools the finished jobs of the selection. Throws InputError unless the request names exactly one class, of which
 /// there is an explanation, and where jobs divide records differently.
 PartMap part_map(const ReadStore& store, const MapRequest& request);

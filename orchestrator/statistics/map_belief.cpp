@@ -88,6 +88,29 @@ std::vector<std::optional<double>> stabilities(const std::vector<CentredFold>& f
     return found;
 }
 
+/// Standard ranks of a class's map in a fold; nullptr where it has none.
+const std::vector<double>* map_of(const CentredFold& fold, std::size_t k) {
+    const auto found = std::lower_bound(fold.classes.begin(), fold.classes.end(), k);
+    if (found == fold.classes.end() || *found != k) return nullptr;
+    const auto& map = fold.of_class[static_cast<std::size_t>(found - fold.classes.begin())];
+    return map.empty() ? nullptr : &map;
+}
+
+/// Mean correlation of a class's map in `one` with those in `folds`.
+std::optional<double> similarity(const CentredFold& one, const std::vector<CentredFold>& folds, std::size_t k) {
+    const auto* map = map_of(one, k);
+    double sum = 0;
+    std::int64_t count = 0;
+    for (const CentredFold& fold : folds) {
+        const auto* other = map_of(fold, k);
+        if (map == nullptr || other == nullptr) continue;
+        sum += product(*map, *other);
+        ++count;
+    }
+    if (count == 0) return std::nullopt;
+    return sum / static_cast<double>(count);
+}
+
 /// Over the classes that have a p value.
 void adjust(std::map<std::string, MapBelief>& beliefs) {
     std::vector<MapBelief*> tested;
@@ -140,6 +163,36 @@ std::map<std::string, MapBelief> believe(std::span<const FoldMap> folds, std::ui
     }
     adjust(beliefs);
     return beliefs;
+}
+
+std::map<std::string, RandomComparison> compare_with_random(std::span<const FoldMap> folds,
+                                                            std::span<const FoldMap> random_models) {
+    const auto beliefs = believe(folds, 1, 0);
+    std::vector<std::string> names;
+    for (const auto& [name, belief] : beliefs) names.push_back(name);
+    std::vector<CentredFold> centred_folds;
+    for (const FoldMap& fold : folds) centred_folds.push_back(centred(fold, names));
+    std::map<std::string, std::vector<double>> similarities;
+    for (const FoldMap& model : random_models) {
+        FoldMap known = model;
+        std::erase_if(known, [&](const auto& entry) { return !beliefs.contains(entry.first); });
+        const CentredFold one = centred(known, names);
+        for (std::size_t k = 0; k < names.size(); ++k)
+            if (const auto found = similarity(one, centred_folds, k)) similarities[names[k]].push_back(*found);
+    }
+    std::map<std::string, RandomComparison> compared;
+    for (const auto& [name, values] : similarities) {
+        const auto& stability = beliefs.at(name).stability;
+        if (!stability) continue;
+        const auto models = static_cast<std::int64_t>(values.size());
+        const auto as_close =
+            std::count_if(values.begin(), values.end(), [&](double value) { return value >= *stability - 1e-12; });
+        compared[name] = {models, *stability,
+                          std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(models),
+                          *std::max_element(values.begin(), values.end()),
+                          static_cast<double>(1 + as_close) / static_cast<double>(1 + models)};
+    }
+    return compared;
 }
 
 }  // namespace leadsweep

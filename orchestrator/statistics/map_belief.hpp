@@ -34,6 +34,19 @@ inline constexpr std::int64_t kNullDraws = 999;
 std::map<std::string, MapBelief> believe(std::span<const FoldMap> folds, std::uint64_t seed = 1,
                                          std::int64_t draws = kNullDraws);
 
+/// A class's maps beside those of networks that learnt nothing.
+struct RandomComparison {
+    std::int64_t models = 0;  ///< networks with random weights that have a map of the class
+    double stability = 0;     ///< as MapBelief's
+    double similarity = 0;    ///< mean over the models of their mean correlation with the folds' maps
+    double most_similar = 0;  ///< the largest of them
+    double p = 1;  ///< share of models as close to the folds as these to each other, (1 + count) / (1 + models)
+};
+
+/// For each class with a stability and a map of any random model. All maps are centred as by believe().
+std::map<std::string, RandomComparison> compare_with_random(std::span<const FoldMap> folds,
+                                                            std::span<const FoldMap> random_models);
+
 /// Spearman's rank correlation with mean ranks for ties; nothing where one side does not vary or there are fewer than
 /// two values. Both sides have one length.
 std::optional<double> spearman(std::span<const double> a, std::span<const double> b);

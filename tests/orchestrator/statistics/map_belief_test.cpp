@@ -94,3 +94,22 @@ TEST_CASE("Holm's adjustment multiplies the smallest p by the number of classes"
     }
     CHECK(smallest_adjusted == Approx(8 * smallest));
 }
+
+TEST_CASE("Folds that agree are closer to each other than to networks that learnt nothing; of noise they are not",
+          "[belief]") {
+    const auto random_models = made_up(20, 8, 0, 99);
+    const auto compared = compare_with_random(made_up(4, 8, 8, 1), random_models);
+    REQUIRE(compared.size() == 8);
+    for (const auto& [name, one] : compared) {
+        CHECK(one.models == 20);
+        CHECK(one.stability > 0.8);
+        CHECK(one.p == Approx(1.0 / 21));
+        CHECK(one.similarity < 0.5);
+        CHECK(one.similarity <= one.most_similar);
+    }
+    double sum = 0;
+    for (const auto& [name, one] : compare_with_random(made_up(4, 8, 0, 1), random_models)) sum += one.p;
+    CHECK(sum / 8 > 0.2);  // chance: about one half
+    CHECK(compare_with_random(made_up(1, 8, 3, 1), random_models).empty());
+    CHECK(compare_with_random(made_up(4, 8, 3, 1), {}).empty());
+}

@@ -11,6 +11,7 @@
 #include "worker/dataset/record_export.hpp"
 #include "worker/dataset/survey.hpp"
 #include "worker/devices.hpp"
+#include "worker/explain_record.hpp"
 #include "worker/predict_records.hpp"
 #include "worker/serve.hpp"
 #include "worker/train_by_hand.hpp"
@@ -109,6 +110,8 @@ void add_commands(CLI::App& app, int& exit_code) {
                  export_record);
     add_question(app, exit_code, "predict", "apply trained models to the records of a request file", "REQUEST",
                  run_predict);
+    add_question(app, exit_code, "explain", "explain one record in detail, as a request file asks", "REQUEST",
+                 run_explain);
 }
 
 }  // namespace leadsweep

@@ -9,34 +9,13 @@
 
 #include "shared/core/errors.hpp"
 #include "shared/core/files.hpp"
-#include "worker/dataset/prepare.hpp"
-#include "worker/dataset/wfdb_record.hpp"
 #include "worker/model/predict.hpp"
+#include "worker/one_record.hpp"
 #include "worker/registry.hpp"
 #include "worker/train/process.hpp"
 
 namespace leadsweep {
 namespace {
-
-/// One prepared record.
-class OneRecord : public RecordSource {
-public:
-    OneRecord(const WfdbRecord& record, const JobSpec& spec)
-        : leads_(static_cast<std::int64_t>(spec.data.leads.size())),
-          samples_(spec.window_samples()),
-          signal_(static_cast<std::size_t>(leads_ * samples_)),
-          notes_(prepare_record(record, spec, signal_)) {}
-    std::int64_t leads() const override { return leads_; }
-    std::int64_t samples() const override { return samples_; }
-    void copy(std::int64_t, float* out) const override { std::copy(signal_.begin(), signal_.end(), out); }
-    const PrepareNotes& notes() const { return notes_; }
-
-private:
-    std::int64_t leads_;
-    std::int64_t samples_;
-    std::vector<float> signal_;
-    PrepareNotes notes_;
-};
 
 struct ReadyModel {
     ModelInfo info;
@@ -57,18 +36,6 @@ std::vector<ReadyModel> load_models(const nlohmann::json& request) {
     }
     if (models.empty()) throw InputError("no models to predict with");
     return models;
-}
-
-std::string words_of(const PrepareNotes& notes) {
-    std::string words;
-    const auto add = [&](bool is_so, const std::string& text) {
-        if (is_so) words += (words.empty() ? "" : ", ") + text;
-    };
-    add(notes.padded_samples > 0, fmt::format("{} samples a lead padded with zeros", notes.padded_samples));
-    add(notes.missing_samples > 0, fmt::format("{} missing samples interpolated", notes.missing_samples));
-    add(notes.constant_leads > 0, fmt::format("{} constant leads", notes.constant_leads));
-    add(notes.is_unitless, "no physical unit, read as mV");
-    return words;
 }
 
 std::string words_of(Refusal refusal) {
@@ -119,6 +86,18 @@ nlohmann::json predict_one(const std::string& path, const std::vector<ReadyModel
 }
 
 }  // namespace
+
+std::string words_of(const PrepareNotes& notes) {
+    std::string words;
+    const auto add = [&](bool is_so, const std::string& text) {
+        if (is_so) words += (words.empty() ? "" : ", ") + text;
+    };
+    add(notes.padded_samples > 0, fmt::format("{} samples a lead padded with zeros", notes.padded_samples));
+    add(notes.missing_samples > 0, fmt::format("{} missing samples interpolated", notes.missing_samples));
+    add(notes.constant_leads > 0, fmt::format("{} constant leads", notes.constant_leads));
+    add(notes.is_unitless, "no physical unit, read as mV");
+    return words;
+}
 
 int run_predict(const std::string& request_path, const std::string& answer_path) {
     nlohmann::json request;

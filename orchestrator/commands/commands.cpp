@@ -15,6 +15,7 @@ void add_commands(CLI::App& app, int& exit_code) {
     add_evaluate_command(app, exit_code);
     add_query_command(app, exit_code);
     add_predict_command(app, exit_code);
+    add_explain_command(app, exit_code);
     add_report_command(app, exit_code);
     add_serve_command(app, exit_code);
     add_status_command(app, exit_code);

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "orchestrator/report/map_drawing.hpp"
 #include "orchestrator/report/markup.hpp"
 #include "shared/core/errors.hpp"
 
@@ -19,10 +20,11 @@ constexpr double kHead = 15;        // mm above the first strip, for title and f
 constexpr double kPulse = 15;       // mm before the trace, for name and calibration
 constexpr double kLeastPitch = 15;  // mm from strip to strip
 constexpr double kMostPitch = 40;
-constexpr double kAboveZero = 0.6;  // of a strip's height
-constexpr double kRemark = 4.5;     // mm
-constexpr double kNote = 18;        // mm behind the trace, where strips have notes
-constexpr double kShadeText = 9;    // mm that a shade must be wide to hold its text
+constexpr double kAboveZero = 0.6;     // of a strip's height
+constexpr double kRemark = 4.5;        // mm
+constexpr double kRemarkLetter = 1.7;  // mm, a generous mean width
+constexpr double kNote = 18;           // mm behind the trace, where strips have notes
+constexpr double kShadeText = 9;       // mm that a shade must be wide to hold its text
 
 double median_of(std::span<const float> values) {
     std::vector<float> sorted(values.begin(), values.end());
@@ -119,7 +121,10 @@ std::string draw_ecg_paper(const DrawnRecord& record, double from_s, double seco
         std::any_of(strips.begin(), strips.end(), [](const Strip& strip) { return !strip.lead->note.empty(); });
     const double width = std::ceil((kPulse + length_mm + (has_notes ? kNote : 5)) / 5) * 5;
     const double height = std::ceil((static_cast<double>(strips.size()) * pitch + 10) / 5) * 5;
-    const double head = kHead + kRemark * static_cast<double>(record.remarks.size());
+    std::vector<std::string> remarks;
+    for (const auto& remark : record.remarks)
+        for (auto& line : lines_of(remark, static_cast<std::size_t>(width / kRemarkLetter))) remarks.push_back(line);
+    const double head = kHead + kRemark * static_cast<double>(remarks.size());
     const double shown_from_s = static_cast<double>(first) / record.sampling_hz;
     std::string svg = fmt::format(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}mm\" height=\"{1}mm\" viewBox=\"0 0 {0} {1}\" "
@@ -130,9 +135,9 @@ std::string draw_ecg_paper(const DrawnRecord& record, double from_s, double seco
         "<text x=\"{0}\" y=\"15\" font-size=\"3.5\">{2}; from {3:g} s; 25 mm/s, 10 mm/{4}</text>\n",
         kMargin, xml_escaped(record.title), xml_escaped(record.facts), shown_from_s,
         record.is_unitless ? "unit of the file (no mV)" : "mV");
-    for (std::size_t i = 0; i < record.remarks.size(); ++i)
+    for (std::size_t i = 0; i < remarks.size(); ++i)
         svg += fmt::format("<text x=\"{}\" y=\"{}\" font-size=\"3.2\">{}</text>\n", kMargin,
-                           kHead + 4.5 + kRemark * static_cast<double>(i), xml_escaped(record.remarks[i]));
+                           kHead + 4.5 + kRemark * static_cast<double>(i), xml_escaped(remarks[i]));
     svg += fmt::format("<g transform=\"translate({} {})\">\n", kMargin, kMargin + head);
     svg += grid(width, height);
     for (std::size_t i = 0; i < strips.size(); ++i) {

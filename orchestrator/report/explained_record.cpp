@@ -42,9 +42,12 @@ double sum_of(const std::vector<double>& values) {
 }
 
 std::string headline(const ExplainedRecord& explained) {
-    return fmt::format(
-        "{}, probability {:.3f}{}, by the network of job {}", explained.abbreviation, explained.probability,
-        explained.threshold ? fmt::format(" (threshold {:.3f})", *explained.threshold) : "", explained.job);
+    return fmt::format("{}: {}, probability {:.3f}{}", explained.record, explained.abbreviation, explained.probability,
+                       explained.threshold ? fmt::format(" (threshold {:.3f})", *explained.threshold) : "");
+}
+
+std::string network_of(const ExplainedRecord& explained) {
+    return fmt::format("network of job {}, {:g} Hz", explained.job, explained.answer.at("sampling_hz").get<double>());
 }
 
 /// What tells whether the explanation can be believed.
@@ -101,7 +104,7 @@ Table as_table(const ExplainedRecord& explained) {
     const double largest = largest_of(coefficients);
     const int decimals = decimals_for(largest);
     Table table;
-    table.caption = fmt::format("{}: {}", explained.record, headline(explained));
+    table.caption = fmt::format("{}; {}", headline(explained), network_of(explained));
     const bool has_electrodes = std::find(rows.begin(), rows.end(), "RA") != rows.end();
     table.columns = {{has_electrodes ? "electrode" : "lead"}};
     const auto parts =

@@ -13,7 +13,7 @@
 namespace leadsweep {
 
 struct ExplainedRecord {
-    std::string record;        ///< its path, as people gave it
+    std::string record;        ///< its name
     std::string abbreviation;  ///< of the class
     double probability = 0;
     std::optional<double> threshold;  ///< tuned on the validation fold

@@ -82,7 +82,7 @@ TEST_CASE("Version and completion tell what there is") {
 
 TEST_CASE("Every command has examples in its help") {
     const SweepFolder folder;
-    for (const char* command : {"run", "plan", "data", "table", "best", "map", "query", "predict", "report", "serve",
+    for (const char* command : {"run", "plan", "data", "table", "best", "map", "query", "predict", "explain", "report", "serve",
                                 "status", "why", "logs", "retry", "cancel", "backup", "doctor", "completion"}) {
         INFO(command);
         const Outcome help = run_program({leadsweep_program(), command, "--help"}, {}, folder.path("help"));
@@ -115,6 +115,23 @@ TEST_CASE("A trained model and the ensemble of its folds predict new records, wi
     const Outcome text = folder.leadsweep({"predict", "--job", "1", records[0]});
     CHECK(text.code == 0);
     CHECK(says(text.out, {"Probabilities of one model", "tuned threshold"}));
+    const Outcome explained = folder.leadsweep({"explain", records[0], "--job", "1", "--class", "sign V2", "--set",
+                                                "explain.segments=5", "--svg", folder.path("one.svg")});
+    INFO(explained.err);
+    CHECK(explained.code == 0);
+    CHECK(says(explained.out, {"sign V2, probability", "aVR", "sum", "Faithfulness"}));
+    CHECK(says(folder.read("one.svg"), {"<svg", ">V6</text>", "speaks against"}));
+    const auto refused = [&](const std::vector<std::string>& more) {
+        std::vector<std::string> all{"explain", records[0], "--job", "1"};
+        all.insert(all.end(), more.begin(), more.end());
+        const Outcome wrong = folder.leadsweep(all);
+        CHECK(wrong.code == 2);
+        return wrong.err;
+    };
+    CHECK(says(refused({"--class", "sign V9"}), {"unknown class 'sign V9'", "sign V"}));
+    CHECK(says(refused({"--set", "model.depth=9"}), {"only explain.*"}));
+    CHECK(says(refused({"--set", "explain.segmnts=9"}), {"did you mean 'explain.segments'?"}));
+    CHECK(says(refused({"--set", "explain.baseline=background"}), {"--set explain.baseline=lead_mean"}));
     const Outcome missing = folder.leadsweep({"predict", "--job", "1", folder.path("sweep.yaml")});
     CHECK(missing.code == 2);
     CHECK(says(missing.err, {"no such record"}));

@@ -14,7 +14,7 @@ ExplainedRecord explained(const nlohmann::json& r2) {
     std::fill(segments.begin() + 50, segments.end(), 1);
     const std::vector<float> flat(200, 0.0F);
     return {
-        "ecg/A<1>.hea",
+        "A<1>",
         "AF",
         0.875,
         0.25,
@@ -41,7 +41,7 @@ ExplainedRecord explained(const nlohmann::json& r2) {
 TEST_CASE("An explained record is a table of leads and parts, with what tells whether to believe it", "[report]") {
     const std::string text = render(as_table(explained(0.62)), TableFormat::kText);
     CHECK(text ==
-          "ecg/A<1>.hea: AF, probability 0.875 (threshold 0.250), by the network of job 7 (fold 2)\n"
+          "A<1>: AF, probability 0.875 (threshold 0.250); network of job 7 (fold 2), 50 Hz\n"
           "\n"
           "lead  0-1 s  1-2 s    sum\n"
           "────  ─────  ─────  ─────\n"
@@ -58,7 +58,7 @@ TEST_CASE("An explained record is a table of leads and parts, with what tells wh
 
 TEST_CASE("An explained record is drawn with its parts coloured, and the sum of each strip at its end", "[report]") {
     const std::string picture = draw_explained(explained(0.62));
-    CHECK(holds(picture, "ecg/A&lt;1&gt;.hea"));
+    CHECK(holds(picture, ">A&lt;1&gt;: AF, probability"));
     CHECK(holds(picture, "fill=\"#2166ac\" fill-opacity=\"0.80\""));  // the strongest, against
     CHECK(holds(picture, "fill=\"#d95f02\" fill-opacity=\"0.50\""));  // 1.25 of 2
     CHECK(holds(picture, ">-2.00</text>"));

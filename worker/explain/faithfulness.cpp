@@ -34,6 +34,7 @@ torch::Tensor random_order(std::int64_t parts, std::int64_t seed, std::int64_t r
 torch::Tensor measure_faithfulness(MaskedRecord& masked, const torch::Tensor& coefficients,
                                    std::span<const std::int64_t> classes, std::int64_t seed, std::int64_t record) {
     auto figures = torch::full({coefficients.size(0), kFaithfulnessFigures}, std::nan(""), torch::kFloat64);
+    if (classes.empty()) return figures;
     const std::int64_t parts = masked.features();
     std::vector<torch::Tensor> masks{torch::ones({1, parts}, torch::kFloat64),
                                      torch::zeros({1, parts}, torch::kFloat64),

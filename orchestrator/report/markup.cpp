@@ -148,9 +148,10 @@ std::string html_page(const Table& table) {
 }
 
 std::string latex_table(const Table& table) {
-    std::string out = "% \\usepackage{booktabs}; text in UTF-8\n\\begin{table}\n\\centering\n\\small\n";
+    std::string out = "% \\usepackage{booktabs,graphicx}; text in UTF-8\n\\begin{table}\n\\centering\n\\small\n";
     if (!table.caption.empty()) out += "\\caption{" + latex_escaped(table.caption) + "}\n";
-    out += "\\begin{tabular}{";
+    // Wider tables than the text shrink to it.
+    out += "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n\\begin{tabular}{";
     for (const Column& column : table.columns) out += column.alignment == Alignment::kRight ? 'r' : 'l';
     out += "}\n\\toprule\n";
     for (std::size_t c = 0; c < table.columns.size(); ++c)
@@ -166,7 +167,7 @@ std::string latex_table(const Table& table) {
         }
         out += " \\\\\n";
     }
-    out += "\\bottomrule\n\\end{tabular}\n";
+    out += "\\bottomrule\n\\end{tabular}}\n";
     if (!table.notes.empty()) {
         out += "\n\\medskip\n\\begin{minipage}{0.95\\linewidth}\\footnotesize\n";
         for (const auto& note : table.notes) out += latex_escaped(note) + "\\par\n";

@@ -20,7 +20,7 @@ std::string latex_escaped(std::string_view text);
 std::string html_table(const Table& table, std::string_view id);
 /// A page that holds one table and its styles.
 std::string html_page(const Table& table);
-/// A table environment with caption and notes, for \usepackage{booktabs}.
+/// A table environment with caption and notes, for \usepackage{booktabs,graphicx}; shrunk to the text's width where it is wider.
 std::string latex_table(const Table& table);
 
 }  // namespace leadsweep

@@ -46,7 +46,7 @@ struct Table {
 
 /// The whole table, ending with a line break. Text is aligned by shown width; Markdown is GitHub's; CSV (RFC 4180) is
 /// header and rows alone, with full precision; JSON is {"caption", "columns", "rows": [{header: value}], "notes"};
-/// LaTeX is a table environment (package booktabs); HTML a page of its own.
+/// LaTeX is a table environment (packages booktabs and graphicx); HTML a page of its own.
 std::string render(const Table& table, TableFormat format);
 
 /// Columns a terminal needs for this UTF-8 text.

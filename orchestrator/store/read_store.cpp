@@ -100,13 +100,22 @@ struct ReadStore::State {
         : connection(location_of(path), SQLite::OPEN_READONLY | SQLite::OPEN_URI | SQLite::OPEN_NOMUTEX),
           is_snapshot(is_copy),
           file(path) {
-        check_identity(connection, newest_schema_version());
+        version = check_identity(connection, newest_schema_version());
         connection.execute("PRAGMA query_only = ON; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY");
         sqlite3_set_authorizer(connection.database().getHandle(), allow_reading_only, nullptr);
     }
     mutable Connection connection;
     bool is_snapshot;
     std::string file;
+    int version = 0;  ///< of the schema
+
+    /// Why a table or column may not be there.
+    std::string age_note() const {
+        if (version >= newest_schema_version()) return "";
+        return fmt::format(" ({} is of an earlier leadsweep, schema version {} of {}: `leadsweep doctor --repair` brings "
+                           "it up to date)",
+                           file, version, newest_schema_version());
+    }
 };
 
 ReadStore::ReadStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -133,7 +142,8 @@ std::shared_ptr<sqlite3_stmt> ReadStore::prepared(const std::string& sql) const 
     const int code = sqlite3_prepare_v2(handle, sql.c_str(), static_cast<int>(sql.size() + 1), &raw, &rest);
     std::shared_ptr<sqlite3_stmt> statement(raw, &sqlite3_finalize);
     if (code == SQLITE_AUTH) refuse("this statement would change the database or its settings");
-    if (code == SQLITE_ERROR) throw InputError(fmt::format("{}; in: {}", sqlite3_errmsg(handle), sql));
+    if (code == SQLITE_ERROR)
+        throw InputError(fmt::format("{}{}; in: {}", sqlite3_errmsg(handle), state_->age_note(), sql));
     if (code != SQLITE_OK)
         throw StoreError(state_->file, sql, code, sqlite3_extended_errcode(handle), sqlite3_errmsg(handle));
     if (!statement) refuse("there is no statement");

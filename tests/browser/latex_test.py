@@ -18,7 +18,7 @@ for arguments in (["table", "--rows", "loss", "--where", "model.depth=6"], ["tab
                   ["table", "--per-class", "--where", "model.depth=6", "--where", "sampling_hz=100"], ["best"],
                   ["table", "--sweep", "<script>window.injected=1</script>", "--provenance"]):
     parts.append(subprocess.run([program, *arguments, "--db", database, "--format", "latex"], check=True, capture_output=True, text=True).stdout)
-(folder / "tables.tex").write_text("\\documentclass{article}\n\\usepackage[landscape,margin=1cm]{geometry}\n\\usepackage{booktabs}\n"
+(folder / "tables.tex").write_text("\\documentclass{article}\n\\usepackage[landscape,margin=1cm]{geometry}\n\\usepackage{booktabs,graphicx}\n"
                                    "\\usepackage[T1]{fontenc}\n\\begin{document}\n" + "\n\\clearpage\n".join(parts) + "\\end{document}\n")
 found = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"], cwd=folder, capture_output=True, text=True)
 if found.returncode:

@@ -20,15 +20,15 @@ Table nasty_table() {
 
 TEST_CASE("LaTeX's own signs are shown, not obeyed", "[report]") {
     CHECK(render(nasty_table(), TableFormat::kLatex) ==
-          "% \\usepackage{booktabs}; text in UTF-8\n"
+          "% \\usepackage{booktabs,graphicx}; text in UTF-8\n"
           "\\begin{table}\n\\centering\n\\small\n"
           "\\caption{\\textless{}script\\textgreater{}alert(1)\\textless{}/script\\textgreater{} \\& 100 \\% of "
           "\\textbackslash{}evil\\{\\}}\n"
-          "\\begin{tabular}{lr}\n\\toprule\n"
+          "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n\\begin{tabular}{lr}\n\\toprule\n"
           "a\\_b & x \\\\\n\\midrule\n"
           "{}[50, 25] \\textless{}img onerror=\"x\"\\textgreater{} & \\textbf{$-$0.012 $\\pm$ 0.003\\dag{}} \\\\\n"
           "\\$x\\textasciicircum{}2\\$ \\textasciitilde{}\\#\\_ & a\\textbar{}b c \\\\\n"
-          "\\bottomrule\n\\end{tabular}\n"
+          "\\bottomrule\n\\end{tabular}}\n"
           "\n\\medskip\n\\begin{minipage}{0.95\\linewidth}\\footnotesize\n'quoted' \\& "
           "\\textless{}b\\textgreater{}\\par\n"
           "\\end{minipage}\n\\end{table}\n");

@@ -159,6 +159,18 @@ TEST_CASE("A reader sees what is committed while a writer is at work, and holds 
     CHECK(jobs() == 1);
 }
 
+TEST_CASE("A question for what an earlier version lacks is told how to bring the database up to date", "[store]") {
+    const TemporaryFolder folder;
+    const std::string path = folder.file("a.sqlite");
+    ResultStore::open(path);
+    const auto asked = [&] { return refusal([&] { ReadStore::open(path).ask("SELECT new_column FROM jobs"); }); };
+    CHECK(!holds(asked(), "doctor --repair"));
+    SQLite::Database(path, SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 2");
+    CHECK(holds(asked(), "no such column: new_column"));
+    CHECK(holds(asked(), "schema version 2 of "));
+    CHECK(holds(asked(), "doctor --repair"));
+}
+
 TEST_CASE("A reader that holds a state keeps it whatever is committed, and holds nobody up", "[store]") {
     const TemporaryFolder folder;
     ResultStore store = ResultStore::open(folder.file("a.sqlite"));

@@ -25,6 +25,7 @@ struct LeadSums {
 };
 
 struct BeatSums {
+    std::vector<std::string> rows;  ///< leads or electrodes in the order of the files
     std::map<std::string, LeadSums> leads;
     std::vector<double> time_s;
     std::string unit;
@@ -72,34 +73,53 @@ void add_lead(LeadSums& sums, std::span<const float> signal, std::span<const flo
     }
 }
 
-void add_file(const std::string& path, const std::string& code, BeatSums& sums) {
+/// The mean beats that one job left.
+struct BeatFile {
+    std::string path;
+    std::vector<std::string> codes;  ///< [K]
+    std::vector<std::string> rows;   ///< [R] leads or electrodes
+    std::vector<double> time_s;      ///< [M]
+    std::string unit;
+    std::vector<float> signal;          ///< [K, R, M]
+    std::vector<float> importance;      ///< [K, R, M]
+    std::vector<std::int32_t> records;  ///< [K, M]
+};
+
+BeatFile load_beats(const std::string& path) {
     const ArrayFile file = load_arrays(path);
-    const auto unit = metadata_of(file, "beat_unit", path);
-    const auto codes = split(metadata_of(file, "class_codes", path), ';');
-    const auto rows = split(metadata_of(file, "rows", path), ';');
-    const auto found = std::find(codes.begin(), codes.end(), code);
-    if (found == codes.end()) return;
-    const auto k = static_cast<std::size_t>(found - codes.begin());
+    BeatFile beats;
+    beats.path = path;
+    beats.unit = metadata_of(file, "beat_unit", path);
+    beats.codes = split(metadata_of(file, "class_codes", path), ';');
+    beats.rows = split(metadata_of(file, "rows", path), ';');
     const auto& shape = file.at("beat_signal").shape;
-    const auto moments = moments_of(file, shape.empty() ? 0 : shape.back(), path);
-    const std::size_t m = moments.size();
-    const auto signal = file.at("beat_signal").values<float>();
-    const auto importance = file.at("beat_importance").values<float>();
-    const auto records = file.at("beat_records").values<std::int32_t>();
-    if (signal.size() != codes.size() * rows.size() * m || importance.size() != signal.size() ||
-        records.size() != codes.size() * m)
-        throw InputError(
-            fmt::format("{}: its mean beats do not fit {} classes and {} leads", path, codes.size(), rows.size()));
-    if (!sums.unit.empty() && (sums.unit != unit || sums.time_s != moments))
+    beats.time_s = moments_of(file, shape.empty() ? 0 : shape.back(), path);
+    beats.signal = file.at("beat_signal").values<float>();
+    beats.importance = file.at("beat_importance").values<float>();
+    beats.records = file.at("beat_records").values<std::int32_t>();
+    const std::size_t each = beats.codes.size() * beats.time_s.size();
+    if (beats.signal.size() != each * beats.rows.size() || beats.importance.size() != beats.signal.size() ||
+        beats.records.size() != each)
+        throw InputError(fmt::format("{}: its mean beats do not fit {} classes and {} leads", path, beats.codes.size(),
+                                     beats.rows.size()));
+    return beats;
+}
+
+void add_class(const BeatFile& beats, std::size_t k, BeatSums& sums) {
+    if (!sums.unit.empty() && (sums.unit != beats.unit || sums.time_s != beats.time_s))
         throw InputError(
             fmt::format("{}: its mean beats are in {}, others in {}: choose with --where "
                         "data.normalize=none or data.normalize=zscore",
-                        path, unit, sums.unit));
-    sums.unit = unit;
-    sums.time_s = moments;
-    for (std::size_t row = 0; row < rows.size(); ++row)
-        add_lead(sums.leads[rows[row]], std::span(signal).subspan((k * rows.size() + row) * m, m),
-                 std::span(importance).subspan((k * rows.size() + row) * m, m), std::span(records).subspan(k * m, m));
+                        beats.path, beats.unit, sums.unit));
+    sums.rows = beats.rows;
+    sums.unit = beats.unit;
+    sums.time_s = beats.time_s;
+    const std::size_t m = beats.time_s.size();
+    for (std::size_t row = 0; row < beats.rows.size(); ++row) {
+        const std::size_t begin = (k * beats.rows.size() + row) * m;
+        add_lead(sums.leads[beats.rows[row]], std::span(beats.signal).subspan(begin, m),
+                 std::span(beats.importance).subspan(begin, m), std::span(beats.records).subspan(k * m, m));
+    }
 }
 
 std::vector<double> means(const std::vector<double>& sums, const std::vector<std::int64_t>& records) {
@@ -110,16 +130,34 @@ std::vector<double> means(const std::vector<double>& sums, const std::vector<std
     return values;
 }
 
-BeatSums sums_of(const ReadStore& store, const std::string& work, const Selection& selection, const std::string& code) {
-    BeatSums sums;
+/// Of each class that the jobs left mean beats of, or of `code` alone if that is not empty.
+std::map<std::string, BeatSums> sums_of(const ReadStore& store, const std::string& work, const Selection& selection,
+                                        const std::string& code) {
+    std::map<std::string, BeatSums> classes;
     for (const SelectedJob& job : selection.jobs) {
-        if (job.attempt_id == 0) continue;
-        const std::string path = file_of(store, work, job);
-        if (!path.empty()) add_file(path, code, sums);
+        const std::string path = job.attempt_id == 0 ? "" : file_of(store, work, job);
+        if (path.empty()) continue;
+        const BeatFile beats = load_beats(path);
+        for (std::size_t k = 0; k < beats.codes.size(); ++k)
+            if (code.empty() || beats.codes[k] == code) add_class(beats, k, classes[beats.codes[k]]);
     }
-    if (sums.leads.empty())
-        throw InputError(fmt::format("no job of sweep {} left mean beats of {}", selection.sweep, code));
-    return sums;
+    return classes;
+}
+
+/// Fills in leads, moments, beats and records; `leads` in the order in which they are shown.
+void fill(const BeatSums& sums, const std::vector<std::string>& leads, BeatMap& map) {
+    map.time_s = sums.time_s;
+    map.unit = sums.unit;
+    map.records.assign(sums.time_s.size(), 0);
+    for (const std::string& lead : leads) {
+        const auto found = sums.leads.find(lead);
+        if (found == sums.leads.end()) continue;
+        map.leads.push_back(lead);
+        map.signal.push_back(means(found->second.signal, found->second.records));
+        map.importance.push_back(means(found->second.importance, found->second.records));
+        for (std::size_t m = 0; m < map.records.size(); ++m)
+            map.records[m] = std::max(map.records[m], found->second.records[m]);
+    }
 }
 
 Cell number_cell(double value, const std::string& text) {
@@ -139,31 +177,35 @@ BeatMap beat_map(const ReadStore& store, const std::string& work, const MapReque
                         selection.sweep));
     const LeadMap whole = lead_map(store, request);
     const MapClass& one = whole.classes.at(0);
-    const BeatSums sums = sums_of(store, work, selection, one.code);
-    BeatMap map{fmt::format("{} along its mean beat: {}", one.abbreviation, whole.caption),
-                one.code,
-                one.abbreviation,
-                {},
-                sums.time_s,
-                sums.unit,
-                {},
-                {},
-                std::vector<std::int64_t>(sums.time_s.size(), 0),
-                one.n,
-                one.r2,
-                whole.notes};
+    const auto sums = sums_of(store, work, selection, one.code);
+    if (sums.empty())
+        throw InputError(fmt::format("no job of sweep {} left mean beats of {}", selection.sweep, one.code));
+    BeatMap map;
+    map.caption = fmt::format("{} along its mean beat: {}", one.abbreviation, whole.caption);
+    map.code = one.code;
+    map.abbreviation = one.abbreviation;
+    map.n = one.n;
+    map.r2 = one.r2;
+    map.notes = whole.notes;
     if (const auto words = map.caption.find("sum over segments, "); words != std::string::npos)
         map.caption.erase(words, std::string("sum over segments, ").size());
-    for (const std::string& lead : whole.leads) {
-        const auto found = sums.leads.find(lead);
-        if (found == sums.leads.end()) continue;
-        map.leads.push_back(lead);
-        map.signal.push_back(means(found->second.signal, found->second.records));
-        map.importance.push_back(means(found->second.importance, found->second.records));
-        for (std::size_t m = 0; m < map.records.size(); ++m)
-            map.records[m] = std::max(map.records[m], found->second.records[m]);
-    }
+    fill(sums.begin()->second, whole.leads, map);
     return map;
+}
+
+std::vector<BeatMap> mean_beats(const ReadStore& store, const std::string& work, const Selection& selection) {
+    std::vector<SelectedJob> jobs;
+    for (const SelectedJob& job : selection.jobs) {
+        const std::string* align = selection.setting(selection.groups[job.group], "explain.align");
+        if (align != nullptr && *align != "window") jobs.push_back(job);
+    }
+    std::vector<BeatMap> maps;
+    for (const auto& [code, sums] : sums_of(store, work, selection.with_jobs(std::move(jobs)), "")) {
+        BeatMap& map = maps.emplace_back();
+        map.code = code;
+        fill(sums, sums.rows, map);
+    }
+    return maps;
 }
 
 namespace {

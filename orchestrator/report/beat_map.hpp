@@ -33,6 +33,10 @@ struct BeatMap {
 /// gone.
 BeatMap beat_map(const ReadStore& store, const std::string& work, const MapRequest& request);
 
+/// The same of every class of which the jobs left mean beats, by code, each file read once: leads, moments, beats and
+/// records alone. Jobs that were explained by parts of the window have none.
+std::vector<BeatMap> mean_beats(const ReadStore& store, const std::string& work, const Selection& selection);
+
 /// `is_whole`: one row a lead and moment, for programs; else leads x tenths of a second, for people.
 Table as_table(const BeatMap& map, bool is_whole);
 /// The mean beat of each lead, coloured as draw_map() by its importance, which is also drawn as a curve below it. A

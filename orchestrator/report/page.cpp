@@ -69,7 +69,7 @@ nlohmann::json figures_of(const PageData& page, const std::vector<PageGroup>& dr
     data["axis"] = axis_figures(page.figures, page.selection, page.layout, page.groups, page.metrics);
     data["curves"] = learning_curves(page.store, page.selection, drawn_groups);
     data["predictions"] = prediction_figures(page.store, page.work_folder, page.selection, drawn_groups);
-    data["maps"] = lead_maps(page.store, page.selection, drawn_groups);
+    data["maps"] = lead_maps(page.store, page.work_folder, page.selection, drawn_groups);
     return data;
 }
 

@@ -33,8 +33,12 @@ nlohmann::json learning_curves(const ReadStore& store, const Selection& selectio
 nlohmann::json prediction_figures(const ReadStore& store, const std::string& work_folder, const Selection& selection,
                                   const std::vector<PageGroup>& groups);
 
-/// {"leads", "maps": [{"name", "classes": [{"code", "abbr", "n", "r2", "leads": [12], "segments": [12][S]}]}]}; the
-/// first map pools all groups. null where nothing was explained.
-nlohmann::json lead_maps(const ReadStore& store, const Selection& selection, const std::vector<PageGroup>& groups);
+/// {"leads", "maps": [{"name", "parts": [S], "classes": [{"code", "abbr", "n", "r2", "leads": [12], "segments":
+/// [12][S]}]}], "problem"}; the first map pools all groups where all divide records alike. Its classes, or those
+/// of the first few maps, have "beat": {"leads": [R], "unit", "begin_s", "step_s", "signal": [R][M], "importance":
+/// [R][M]} where explanations follow the beats. "problem" where
+/// their files cannot be used. null where nothing was explained.
+nlohmann::json lead_maps(const ReadStore& store, const std::string& work_folder, const Selection& selection,
+                         const std::vector<PageGroup>& groups);
 
 }  // namespace leadsweep

@@ -1,17 +1,23 @@
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdlib>
 #include <map>
+#include <span>
 
 #include <fmt/format.h>
 
+#include "orchestrator/report/beat_map.hpp"
 #include "orchestrator/report/page_figures.hpp"
+#include "orchestrator/report/part_map.hpp"
+#include "shared/core/errors.hpp"
 #include "shared/ecg/leads.hpp"
 
 namespace leadsweep {
 namespace {
 
 constexpr std::size_t kMostMapsWithSegments = 24;
+constexpr std::size_t kMostMapsWithBeats = 2;  ///< each takes a third of a megabyte
 
 /// Importance of one class, summed over explained records.
 struct ClassSums {
@@ -92,41 +98,109 @@ nlohmann::json classes_of(const MapSums& sums, const std::map<std::string, std::
     return classes;
 }
 
+/// How the records of a configuration were divided: maps that differ in it cannot be added up part by part.
+struct Division {
+    std::vector<std::string> parts;
+    std::string rows;  ///< leads or electrodes
+
+    bool operator==(const Division&) const = default;
+};
+
+Division division_of(const Selection& selection, const PageGroup& group) {
+    const SelectedGroup& settings = selection.groups[selection.jobs[group.group->job_indices.front()].group];
+    const auto setting = [&](const char* key, const char* fallback) {
+        const std::string* found = selection.setting(settings, key);
+        return found != nullptr ? *found : std::string(fallback);
+    };
+    return {part_names(setting("explain.align", "window"), std::stod(setting("data.window_s", "10")),
+                       std::stoll(setting("explain.segments", "10"))),
+            setting("explain.space", "leads")};
+}
+
+void add(const MapSums& sums, MapSums& pooled) {
+    for (const auto& [code, of_group] : sums) {
+        ClassSums& all = pooled[code];
+        all.records += of_group.records;
+        all.r2_sum += of_group.r2_sum;
+        all.r2_n += of_group.r2_n;
+        for (const auto& [place, cell] : of_group.cells) {
+            all.cells[place].first += cell.first;
+            all.cells[place].second += cell.second;
+        }
+    }
+}
+
+nlohmann::json rows_of(const std::vector<std::vector<double>>& rows) {
+    auto list = nlohmann::json::array();
+    for (const auto& row : rows) {
+        auto& numbers = list.emplace_back(nlohmann::json::array());
+        for (const double value : row) numbers.push_back(std::isnan(value) ? nlohmann::json() : short_number(value));
+    }
+    return list;
+}
+
+/// Adds the mean beat of these configurations to each class that has one.
+void add_beats(const ReadStore& store, const std::string& work_folder, const Selection& selection,
+               std::span<const PageGroup> groups, nlohmann::json& classes) {
+    std::vector<SelectedJob> jobs;
+    for (const PageGroup& one : groups)
+        for (const std::size_t index : one.group->job_indices) jobs.push_back(selection.jobs[index]);
+    for (const BeatMap& beat : mean_beats(store, work_folder, selection.with_jobs(std::move(jobs))))
+        for (auto& one : classes)
+            if (one["code"] == beat.code)
+                one["beat"] = {{"leads", beat.leads},
+                               {"unit", beat.unit},
+                               {"begin_s", short_number(beat.time_s.front())},
+                               {"step_s", short_number(beat.time_s[1] - beat.time_s[0])},
+                               {"signal", rows_of(beat.signal)},
+                               {"importance", rows_of(beat.importance)}};
+}
+
+nlohmann::json map_json(const std::string& name, const Division& division, nlohmann::json classes) {
+    return {{"name", name}, {"parts", division.parts}, {"classes", std::move(classes)}};
+}
+
 }  // namespace
 
-nlohmann::json lead_maps(const ReadStore& store, const Selection& selection, const std::vector<PageGroup>& groups) {
+nlohmann::json lead_maps(const ReadStore& store, const std::string& work_folder, const Selection& selection,
+                         const std::vector<PageGroup>& groups) {
     std::map<std::string, std::string> abbreviations;
     for (const auto& row : store.ask("SELECT code, abbreviation FROM classes").rows)
         abbreviations.emplace(as_text(row[0]), as_text(row[1]));
     MapSums pooled;
+    std::vector<PageGroup> explained;
+    std::vector<Division> divisions;
     auto maps = nlohmann::json::array();
     for (const PageGroup& one : groups) {
         MapSums sums;
-        for (const std::size_t index : one.group->job_indices) {
-            const std::int64_t attempt = selection.jobs[index].attempt_id;
-            if (attempt == 0) continue;
-            add_attempt(store, attempt, sums);
-        }
+        for (const std::size_t index : one.group->job_indices)
+            if (const std::int64_t attempt = selection.jobs[index].attempt_id; attempt != 0)
+                add_attempt(store, attempt, sums);
         if (sums.empty()) continue;
-        for (const auto& [code, of_group] : sums) {
-            ClassSums& all = pooled[code];
-            all.records += of_group.records;
-            all.r2_sum += of_group.r2_sum;
-            all.r2_n += of_group.r2_n;
-            for (const auto& [place, cell] : of_group.cells) {
-                all.cells[place].first += cell.first;
-                all.cells[place].second += cell.second;
-            }
-        }
-        maps.push_back(
-            {{"name", one.label}, {"classes", classes_of(sums, abbreviations, maps.size() < kMostMapsWithSegments)}});
+        add(sums, pooled);
+        explained.push_back(one);
+        divisions.push_back(division_of(selection, one));
+        maps.push_back(map_json(one.label, divisions.back(),
+                                classes_of(sums, abbreviations, maps.size() < kMostMapsWithSegments)));
     }
     if (maps.empty()) return nullptr;
-    nlohmann::json all = nlohmann::json::array();
-    if (maps.size() > 1)
-        all.push_back({{"name", "all configurations together"}, {"classes", classes_of(pooled, abbreviations, true)}});
-    for (auto& one : maps) all.push_back(std::move(one));
-    return {{"leads", standard_lead_names()}, {"maps", std::move(all)}};
+    const bool are_alike =
+        std::all_of(divisions.begin(), divisions.end(), [&](const Division& d) { return d == divisions.front(); });
+    nlohmann::json figure = {{"leads", standard_lead_names()}};
+    try {
+        if (are_alike && maps.size() > 1)
+            maps.insert(maps.begin(), map_json("all configurations together", divisions.front(),
+                                               classes_of(pooled, abbreviations, true)));
+        if (are_alike)
+            add_beats(store, work_folder, selection, explained, maps[0]["classes"]);
+        else
+            for (std::size_t i = 0; i < std::min(maps.size(), kMostMapsWithBeats); ++i)
+                add_beats(store, work_folder, selection, std::span(explained).subspan(i, 1), maps[i]["classes"]);
+    } catch (const Error& error) {
+        figure["problem"] = error.what();
+    }
+    figure["maps"] = std::move(maps);
+    return figure;
 }
 
 }  // namespace leadsweep

@@ -29,20 +29,11 @@ constexpr const char* kSilentAccuracy = "accuracy_all_negative";
 
 /// A selection with the jobs of some cells alone, for tables that would be endless otherwise.
 Selection narrowed(const PageData& page, const std::vector<std::size_t>& cells) {
-    const Selection& all = page.selection;
-    Selection selection{.sweep = all.sweep,
-                        .sweep_id = all.sweep_id,
-                        .settings = all.settings,
-                        .groups = all.groups,
-                        .jobs = {},
-                        .tested_folds = all.tested_folds,
-                        .fold_lists = all.fold_lists,
-                        .notes = all.notes};
+    std::vector<SelectedJob> jobs;
     for (const std::size_t cell : cells)
-        for (const std::size_t index : page.groups[cell].job_indices) selection.jobs.push_back(all.jobs[index]);
-    std::sort(selection.jobs.begin(), selection.jobs.end(),
-              [](const SelectedJob& a, const SelectedJob& b) { return a.job_id < b.job_id; });
-    return selection;
+        for (const std::size_t index : page.groups[cell].job_indices) jobs.push_back(page.selection.jobs[index]);
+    std::sort(jobs.begin(), jobs.end(), [](const SelectedJob& a, const SelectedJob& b) { return a.job_id < b.job_id; });
+    return page.selection.with_jobs(std::move(jobs));
 }
 
 std::vector<std::size_t> first_cells(const PageData& page, std::size_t most) {

@@ -241,6 +241,10 @@ std::string Selection::name_of(const SelectedGroup& group) const {
     return name;
 }
 
+Selection Selection::with_jobs(std::vector<SelectedJob> others) const {
+    return {sweep, sweep_id, settings, groups, std::move(others), tested_folds, fold_lists, notes};
+}
+
 std::string Selection::label_set() const {
     const std::string* found = groups.empty() ? nullptr : setting(groups.front(), "data.labels");
     return found != nullptr ? *found : "";

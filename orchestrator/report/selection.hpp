@@ -67,6 +67,8 @@ struct Selection {
     std::vector<std::string> varying_keys() const;
     /// These settings of a group: "loss bce, sampling_hz 100"; "" where nothing differs.
     std::string name_of(const SelectedGroup& group) const;
+    /// The same with other jobs, whose `group` and `tested_fold` are of this selection.
+    Selection with_jobs(std::vector<SelectedJob> others) const;
     /// The label set of the first group.
     std::string label_set() const;
 };

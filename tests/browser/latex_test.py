@@ -5,14 +5,13 @@ import shutil
 import subprocess
 import sys
 
-program, sample, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
+import sample
+
+program, folder = sys.argv[1], pathlib.Path(sys.argv[3])
 if shutil.which("pdflatex") is None or subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True).returncode:
     print("SKIPPED: there is no pdflatex with booktabs here; install texlive-latex-recommended")
     sys.exit(0)
-folder.mkdir(parents=True, exist_ok=True)
-database = folder / "sample.sqlite"
-if not database.exists():
-    subprocess.run([sample, database], check=True)
+database = sample.database(sys.argv[2], folder)
 parts = []
 for arguments in (["table", "--rows", "loss", "--where", "model.depth=6"], ["table", "--baseline", "loss=bce", "--where", "model.depth=6"],
                   ["table", "--per-class", "--where", "model.depth=6", "--where", "sampling_hz=100"], ["best"],

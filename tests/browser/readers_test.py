@@ -10,13 +10,12 @@ import sqlite3
 import subprocess
 import sys
 
-sample, folder, source = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
+import sample
+
+folder, source = pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 python = os.environ.get("LEADSWEEP_PYTHON", sys.executable)
 VIEWS = ("runs", "scores", "lead_importance_by_class", "failures")
-folder.mkdir(parents=True, exist_ok=True)
-database = folder / "sample.sqlite"
-if not database.exists():
-    subprocess.run([sample, database], check=True)
+database = sample.database(sys.argv[1], folder)
 bytes_before = database.read_bytes()
 failures = 0
 

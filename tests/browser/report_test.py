@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import chromium
+import sample
 
 CONTRAST = """(() => {
   const parse = (c) => { const m = c.match(/[\\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m; };
@@ -91,6 +92,26 @@ def use(browser, page, out):
     check(not browser.problems, f"nothing went wrong meanwhile {browser.problems[:3]}")
 
 
+def drill_down(browser, page, out):
+    """From a class of the map to its leads over the mean beat."""
+    for name, width, height, phone, dark in (("desktop-light", 1280, 900, False, False), ("phone-dark", 390, 844, True, True)):
+        browser.view(width, height, dark, phone)
+        browser.open(page.as_uri())
+        browser.run("document.querySelector('#map-table tbody th button').focus()")
+        browser.key("Enter")
+        check(browser.run("document.querySelectorAll('.beats svg').length") == 12, f"{name}: a class opens its mean beat in twelve leads")
+        check(browser.run("[...document.querySelectorAll('#map-detail thead th')].map(h => h.textContent).slice(0, 3)") == ["lead", "-250 ms", "-200 ms"],
+              f"{name}: the parts of the beat have their names")
+        check(browser.run("[...document.querySelectorAll('.beats svg')].every(s => s.getAttribute('aria-label') && s.querySelector('polyline').getAttribute('points').split(' ').length === 81)"),
+              f"{name}: each lead has its name and every moment")
+        wide = browser.run("document.documentElement.scrollWidth") - browser.run("innerWidth")
+        check(wide <= 0, f"{name}: the page is not wider than the window ({wide} px)")
+        bad = browser.run(CONTRAST)
+        check(not bad, f"{name}: every text has a contrast of 4.5 or more {bad[:3]}")
+        check(not browser.problems, f"{name}: no errors {browser.problems[:3]}")
+        browser.screenshot(out / f"beats-{name}.png")
+
+
 def digest_of(database, sweep):
     """The digest of a sweep's results as results/README.md defines it."""
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
@@ -107,14 +128,13 @@ def digest_of(database, sweep):
 
 
 def main():
-    program, sample, out = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]).resolve()
+    program, out = sys.argv[1], pathlib.Path(sys.argv[3]).resolve()
     if chromium.program() is None:
         print("SKIPPED: there is no Chromium here; install Debian's package chromium")
         return 0
-    out.mkdir(parents=True, exist_ok=True)
-    database, page, evil = out / "sample.sqlite", out / "report.html", out / "evil.html"
-    if not database.exists():
-        subprocess.run([sample, database], check=True)
+    database = sample.database(sys.argv[2], out)
+    page, evil, beats = out / "report.html", out / "evil.html", out / "beats.html"
+    subprocess.run([program, "report", "--db", database, "--sweep", "mean_beats", "--out", beats], check=True)
     subprocess.run([program, "report", "--db", database, "--sweep", "rates_and_losses", "--out", page], check=True)
     subprocess.run([program, "report", "--db", database, "--sweep", "<script>window.injected=1</script>", "--out", evil], check=True)
     check(page.stat().st_size <= 2_000_000, f"the page of 600 jobs has at most 2 MB ({page.stat().st_size})")
@@ -122,6 +142,7 @@ def main():
     with chromium.Chromium() as browser:
         look(browser, page, out)
         use(browser, page, out)
+        drill_down(browser, beats, out)
         browser.open(evil.as_uri())
         check(browser.run("window.injected") is None, "a sweep named <script> does nothing")
         check(not browser.problems, f"its page has no errors {browser.problems[:3]}")

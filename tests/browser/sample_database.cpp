@@ -1,10 +1,12 @@
 // Writes a database as large as the report must show: 600 jobs with curves, figures of every class, explanations and
-// predictions; and a sweep whose name would be a script if nobody took care. Usage: sample_database FILE
+// predictions; one with mean beats; and a sweep whose name would be a script if nobody took care. Usage:
+// sample_database FILE
 #include <cmath>
 #include <filesystem>
 #include <iostream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "orchestrator/store/result_store.hpp"
@@ -129,6 +131,74 @@ JobResult make_result(const JobSpec& spec, std::int64_t job) {
     return result;
 }
 
+/// P, QRS and T of a lead, in uV at a time from the R peak.
+double beat_uv(double time_s, std::size_t lead) {
+    const auto wave = [&](double centre_s, double width_s) {
+        return std::exp(-std::pow((time_s - centre_s) / width_s, 2));
+    };
+    const double sign = lead == 3 ? -1 : 1;
+    return sign * (90 * wave(-0.16, 0.025) + (600 + 60 * static_cast<double>(lead)) * wave(0, 0.012) -
+                   250 * wave(0.035, 0.014) + 220 * wave(0.28, 0.05));
+}
+
+/// Mean beats of two classes: one is spoken for by the P wave of V1 and II, the other by a broad QRS of V6.
+Artifact write_beats(const std::string& folder) {
+    constexpr std::size_t kMoments = 81;
+    const double begin_s = -0.3;
+    std::vector<float> signal;
+    std::vector<float> importance;
+    for (std::size_t k = 0; k < 2; ++k)
+        for (std::size_t lead = 0; lead < kLeadCount; ++lead)
+            for (std::size_t m = 0; m < kMoments; ++m) {
+                const double time_s = begin_s + 0.01 * static_cast<double>(m);
+                const double strength = k == 0 ? (lead == 6 ? 0.9 : lead == 1 ? 0.5 : -0.1) : (lead == 11 ? 0.8 : 0.05);
+                const double centre_s = k == 0 ? -0.16 : 0.02;
+                signal.push_back(static_cast<float>(beat_uv(time_s, lead)));
+                importance.push_back(static_cast<float>(strength * std::exp(-std::pow((time_s - centre_s) / 0.05, 2))));
+            }
+    ArrayFile file;
+    const auto leads = static_cast<std::int64_t>(kLeadCount);
+    file.arrays["beat_signal"] = NamedArray::of<float>(signal, {2, leads, kMoments});
+    file.arrays["beat_importance"] = NamedArray::of<float>(importance, {2, leads, kMoments});
+    file.arrays["beat_records"] =
+        NamedArray::of<std::int32_t>(std::vector<std::int32_t>(2 * kMoments, 20), {2, kMoments});
+    file.metadata = {{"class_codes", "164889003;164909002"},
+                     {"rows", fmt::format("{}", fmt::join(kLeadNames, ";"))},
+                     {"beat_begin_s", "-0.3"},
+                     {"beat_step_s", "0.01"},
+                     {"beat_unit", "uV"}};
+    std::filesystem::create_directories(folder);
+    return {"lead_importance", "lead_importance.safetensors",
+            save_arrays(file, folder + "/lead_importance.safetensors"), 1};
+}
+
+/// Two folds that were explained along the beat.
+void add_sweep_of_beats(ResultStore& store, const std::string& work) {
+    std::vector<JobRow> rows;
+    for (const std::int64_t fold : {0, 1}) {
+        JobSpec spec;
+        spec.fold = fold;
+        spec.explain.align = "beat_time";
+        rows.push_back({keys_of(spec, {"sample data", lists_name(fold)}), to_json(spec).dump(), lists_name(fold)});
+    }
+    const auto jobs = store.upsert_jobs(store.register_sweep("mean_beats", "name: mean_beats\n", "h"), rows);
+    const AttemptIds block = store.reserve_attempt_ids(jobs.size());
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        const AttemptId attempt{block.first.value + i};
+        const std::string folder = fmt::format("beats/{}", attempt.value);
+        store.record_attempt_started({attempt, jobs[i], "node1", {1}, "cpu", "cpu-0", folder, "worker.log", 0});
+        JobResult result;
+        for (const char* code : {"164889003", "164909002"})
+            for (std::size_t lead = 0; lead < kLeadCount; ++lead)
+                for (std::int64_t segment = 0; segment < 15; ++segment)
+                    result.lead_importance.push_back({code, std::string(kLeadNames[lead]), segment,
+                                                      0.1 * noise(segment, static_cast<std::int64_t>(lead)), 0.1, 0.05,
+                                                      20, 0.6});
+        result.artifacts.push_back(write_beats(work + "/" + folder));
+        store.record_finished(attempt, result, {120, 100});
+    }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -152,6 +222,7 @@ int main(int count, char** arguments) {
         store.register_sweep("<script>window.injected=1</script>", "name: </pre><img src=x onerror=alert(1)>", "h");
     store.record_folds(folds);
     store.upsert_jobs(evil, std::vector<JobRow>(rows.begin(), rows.begin() + 20));
+    add_sweep_of_beats(store, work);
     const auto jobs =
         store.upsert_jobs(store.register_sweep("rates_and_losses", "name: rates_and_losses\n", "h"), rows);
     const AttemptIds block = store.reserve_attempt_ids(jobs.size());

@@ -154,3 +154,35 @@ function heatScale(largest) {
   return element("div", { class: "scale" }, element("span", { text: `against ${shortNumber(-largest)}` }),
     element("i", { style: `background:linear-gradient(to right,${low},${middle},${high})` }), element("span", { text: `+${shortNumber(largest)} for` }));
 }
+
+// One lead: the mean beat over a strip that is coloured by what each moment says.
+function beatChart(beat, row, abbreviation, range, largest) {
+  const width = 200, height = 116, left = 4, right = 4, top = 18, bottom = 18, count = beat.signal[row].length;
+  const px = (m) => left + (m / (count - 1)) * (width - left - right);
+  const py = (v) => height - bottom - ((v - range[0]) / (range[1] - range[0])) * (height - top - bottom);
+  const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${abbreviation}, lead ${beat.leads[row]}: mean beat and importance over time` });
+  const each = (width - left - right) / (count - 1);
+  beat.importance[row].forEach((value, m) => {
+    if (value === null) return;
+    const begin = Math.max(left, px(m) - each / 2), end = Math.min(width - right, px(m) + each / 2);
+    svg.append(drawn("rect", { x: begin.toFixed(2), y: top, width: (end - begin + 0.3).toFixed(2), height: height - top - bottom, style: `fill:${heatColours(value, largest)[0]}` }));
+  });
+  const points = beat.signal[row].map((v, m) => (v === null ? null : `${px(m).toFixed(1)},${py(v).toFixed(1)}`)).filter(Boolean);
+  svg.append(drawn("polyline", { points: points.join(" "), style: "fill:none;stroke:var(--ink);stroke-width:1.8;stroke-linejoin:round" }));
+  for (let time = -0.2; time < beat.begin_s + beat.step_s * count; time += 0.2) {
+    const x = px((time - beat.begin_s) / beat.step_s);
+    svg.append(drawn("line", { class: "axis", x1: x, x2: x, y1: height - bottom, y2: height - bottom + 3 }));
+    svg.append(drawn("text", { x, y: height - 5, "text-anchor": "middle" }, String(Math.round(time * 1000))));
+  }
+  svg.append(drawn("text", { x: left, y: 13, style: "font-weight:600" }, beat.leads[row]));
+  return svg;
+}
+
+function beatCharts(beat, abbreviation) {
+  const known = (rows) => rows.flat().filter((v) => v !== null);
+  const largest = Math.max(0, ...known(beat.importance).map(Math.abs));
+  const range = span(known(beat.signal));
+  const unit = beat.unit === "uV" ? `µV, ${shortNumber(range[1] - range[0])} from bottom to top` : `standard deviations of the lead, ${shortNumber(range[1] - range[0])} from bottom to top`;
+  return [element("p", { class: "quiet", text: `Mean beat of the explained records (${unit}) over ms from the R peak; the colour tells what speaks for and against the class at that moment:` }),
+    heatScale(largest), element("div", { class: "beats" }, ...beat.leads.map((lead, row) => beatChart(beat, row, abbreviation, range, largest)))];
+}

@@ -90,20 +90,27 @@ function drawMaps(place, data) {
   const holder = element("div"), detail = element("div", { "aria-live": "polite" });
   let current = 0;
   const largestOf = (rows) => Math.max(0, ...rows.flat().filter((v) => v !== null).map(Math.abs));
-  const drill = (one) => {
-    if (!one.segments) { detail.replaceChildren(element("p", { text: `${one.abbr}: segments are kept for the first configurations only; run leadsweep query for these.` })); return; }
+  const partTable = (one, parts) => {
     const largest = largestOf(one.segments);
-    const head = element("tr", {}, element("th", { scope: "col", text: "lead" }), ...one.segments[0].map((v, i) => element("th", { scope: "col", class: "number", text: String(i + 1) })));
+    const head = element("tr", {}, element("th", { scope: "col", text: "lead" }), ...one.segments[0].map((v, i) => element("th", { scope: "col", class: "number", text: parts[i] || String(i + 1) })));
     const rows = one.segments.map((row, lead) => element("tr", {}, element("th", { scope: "row", text: data.leads[lead] }), ...row.map((v) => heatCell(v, largest))));
-    detail.replaceChildren(element("h3", { text: `${one.abbr}: lead × time (equal parts of the window)` }), heatScale(largest),
-      element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${one.abbr} by lead and time` }, element("table", { class: "heat", id: "map-detail" }, element("thead", {}, head), element("tbody", {}, ...rows))));
+    return [element("p", { class: "quiet", text: "Sum over each part of the record:" }), heatScale(largest),
+      element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${one.abbr} by lead and time` }, element("table", { class: "heat", id: "map-detail" }, element("thead", {}, head), element("tbody", {}, ...rows)))];
+  };
+  const drill = (one, parts) => {
+    const shown = [element("h3", { text: `${one.abbr}: lead × time`, tabindex: "-1" })];
+    if (one.beat) shown.push(...beatCharts(one.beat, one.abbr));
+    if (one.segments) shown.push(...partTable(one, parts));
+    else shown.push(element("p", { text: "Parts of the record are kept for the first configurations only: choose another one above, or ask leadsweep map --parts." }));
+    detail.replaceChildren(...shown);
+    detail.scrollIntoView({ block: "nearest" });
   };
   const show = (index) => {
     current = index;
     const map = data.maps[index], largest = largestOf(map.classes.map((c) => c.leads));
     const head = element("tr", {}, element("th", { scope: "col", text: "class" }), ...data.leads.map((lead) => element("th", { scope: "col", class: "number", text: lead })), element("th", { scope: "col", class: "number", text: "records" }), element("th", { scope: "col", class: "number", text: "R²" }));
     const rows = map.classes.map((one) => {
-      const button = element("button", { type: "button", text: one.abbr, title: "Show lead × time", onclick: () => drill(one) });
+      const button = element("button", { type: "button", text: one.abbr, title: "Show lead × time", onclick: () => drill(one, map.parts) });
       return element("tr", {}, element("th", { scope: "row" }, button), ...one.leads.map((v) => heatCell(v, largest)), element("td", { text: String(one.n) }), element("td", { text: shortNumber(one.r2) }));
     });
     holder.replaceChildren(heatScale(largest), element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Lead importance" },
@@ -112,6 +119,7 @@ function drawMaps(place, data) {
   };
   const controls = element("div", { class: "controls" }, select("Map of", data.maps.map((m) => m.name), show));
   place.replaceChildren(element("p", { class: "quiet", text: "Signed coefficients on the logit, summed over time, mean over explained records: positive speaks for the class. Choose a class to see when." }), controls, holder, detail);
+  if (data.problem) place.append(element("p", { class: "quiet", text: `Mean beats are left out: ${data.problem}` }));
   place.redraw = () => show(current);
   show(0);
 }

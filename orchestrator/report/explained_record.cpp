@@ -132,19 +132,21 @@ std::string draw_explained(const ExplainedRecord& explained) {
     const double largest = largest_of(coefficients);
     const int decimals = decimals_for(largest);
     const double sampling_hz = answer.at("sampling_hz").get<double>();
-    DrawnRecord drawn{explained.record,
-                      headline(explained),
-                      answer.at("signal_hz").get<double>(),
-                      answer.at("is_unitless").get<bool>(),
-                      {}};
+    DrawnRecord drawn{
+        headline(explained),
+        fmt::format("recorded at {:g} Hz, seen at {:g} Hz", answer.at("signal_hz").get<double>(), sampling_hz),
+        answer.at("signal_hz").get<double>(),
+        answer.at("is_unitless").get<bool>(),
+        {}};
     for (std::size_t row = 0; row < rows.size(); ++row)
         drawn.leads.push_back({rows[row], answer.at("signal_uv").at(row).get<std::vector<float>>(),
                                shades_of(segment_of_sample, coefficients[row], sampling_hz, largest),
                                fmt::format("{:+.{}f}", sum_of(coefficients[row]), decimals)});
     drawn.remarks = remarks_of(explained);
+    drawn.remarks.insert(drawn.remarks.begin(), network_of(explained) + ".");
     drawn.remarks.push_back("At the end of each strip its sum over all parts.");
     drawn.foot = fmt::format("<g transform=\"scale({})\" font-size=\"12\">\n{}</g>\n", kMmPerPixel,
-                             scale_at(4, 16, 360, largest, decimals));
+                             scale_at(24, 16, 360, largest, decimals));
     drawn.foot_mm = 14;
     return draw_ecg_paper(drawn, 0, answer.at("window_s").get<double>());
 }

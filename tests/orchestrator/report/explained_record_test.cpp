@@ -58,7 +58,8 @@ TEST_CASE("An explained record is a table of leads and parts, with what tells wh
 
 TEST_CASE("An explained record is drawn with its parts coloured, and the sum of each strip at its end", "[report]") {
     const std::string picture = draw_explained(explained(0.62));
-    CHECK(holds(picture, ">A&lt;1&gt;: AF, probability"));
+    CHECK(holds(picture, "font-weight=\"bold\">A&lt;1&gt;: AF, probability"));
+    CHECK(holds(picture, "recorded at 100 Hz, seen at 50 Hz"));
     CHECK(holds(picture, "fill=\"#2166ac\" fill-opacity=\"0.80\""));  // the strongest, against
     CHECK(holds(picture, "fill=\"#d95f02\" fill-opacity=\"0.50\""));  // 1.25 of 2
     CHECK(holds(picture, ">-2.00</text>"));

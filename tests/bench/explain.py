@@ -30,11 +30,13 @@ def main() -> None:
             peers[name].append(measure([PYTHON, os.path.join(HERE, "peers/explainers.py"), package], **shape))
 
     ratios = [e / p for o in ours for p, e in zip(o["plain_s"], o["explained_s"])]
+    cpu_ratios = [e / p for o in ours for p, e in zip(o["plain_cpu_s"], o["explained_cpu_s"])]
     print(f"the study's network on 12 x {options.samples}, {options.threads} threads, {options.copies} inputs; medians of "
           f"{options.rounds} rounds")
     print(f"  plain inference            {statistics.median(p for o in ours for p in o['plain_s']):7.2f} s")
     print(f"  LIME, 30 classes           {statistics.median(e for o in ours for e in o['explained_s']):7.2f} s; "
-          f"to plain inference {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
+          f"to plain inference {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}), by processor time "
+          f"{statistics.median(cpu_ratios):.3f}")
     for name, found in peers.items():
         if any(isinstance(f, str) for f in found):
             print(f"  {name:26} {next(f for f in found if isinstance(f, str))}")

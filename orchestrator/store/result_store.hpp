@@ -144,7 +144,7 @@ public:
     /// Names of a label set's classes and groups; the known sets are there from the start.
     void record_classes(const LabelSet& set);
 
-    /// In the order of `jobs`.
+    /// In the order of `jobs`. Of finished jobs the state alone.
     std::vector<StoredJob> load_states(std::span<const JobId> jobs);
     /// Closes attempts that were open when the last coordinator ended (as kInterrupted) and makes their jobs waiting.
     /// Returns how many. To be called once after opening, before the first attempt.

@@ -20,7 +20,9 @@ void add_best_command(CLI::App& app, int& exit_code) {
         "Examples:\n  leadsweep best --metric macro_f1\n  leadsweep best --where sampling_hz=100 --format json");
     command->callback([options, &exit_code] {
         const TableFormat format = table_format_from(options->report.format);
-        const ReadStore store = ReadStore::open(resolve_places(options->report.places).db);
+        const Places places = resolve_places(options->report.places);
+        give_way_to_sweep(places);
+        const ReadStore store = ReadStore::open(places.db);
         const ReadStore::Hold one_state = store.hold();
         const Selection selection = select_jobs(store, filter_of(options->report));
         const Layout layout = lay_out(selection, {}, "");

@@ -107,6 +107,35 @@ TEST_CASE("The report has every section, and the same database gives the same by
     CHECK(page.size() < 200000);
 }
 
+TEST_CASE("Maps of records that were divided otherwise are not added up", "[report]") {
+    const TemporaryFolder folder;
+    ResultStore store = ResultStore::open(folder.file("a.sqlite"));
+    const auto page_of = [&](const std::string& sweep, const std::string& second_align) {
+        std::vector<JobRow> rows;
+        for (const std::string& align : {std::string("window"), second_align}) {
+            JobSpec spec;
+            spec.loss = rows.empty() ? "bce" : "focal";
+            spec.explain.align = align;
+            rows.push_back(job_row(spec, sweep));
+        }
+        for (const JobId job : store.upsert_jobs(store.register_sweep(sweep, "y", "h"), rows)) {
+            const AttemptId attempt = start(store, job);
+            JobResult result = result_with_f1(0.4);
+            for (std::int64_t segment = 0; segment < 4; ++segment)
+                result.lead_importance.push_back({"164889003", "V1", segment, 0.25, 0.3, 0.1, 10, 0.5});
+            store.record_finished(attempt, result, {2.5, 50});
+        }
+        return report_page(ReadStore::open(store.path()), {{sweep}, folder.file("work"), false});
+    };
+    const std::string alike = page_of("alike", "window");
+    CHECK(holds(alike, "all configurations together"));
+    CHECK(holds(alike, "\"0-1 s\""));
+    const std::string other = page_of("other", "beats");
+    CHECK_FALSE(holds(other, "all configurations together"));
+    CHECK(holds(other, "\"QRS\""));
+    CHECK(holds(other, "\"0-1 s\""));
+}
+
 TEST_CASE("A sweep named <script> does nothing", "[report]") {
     const Filled filled("<script>alert(1)</script>");
     const std::string page = filled.page();

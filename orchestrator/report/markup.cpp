@@ -30,7 +30,7 @@ std::string html_cell(const Cell& cell, const Column& column, bool is_first) {
                     : fmt::format("<td{}>{}</td>", attributes, shown);
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kLatexSigns = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kLatexSigns = {{
     {"\\", "\\textbackslash{}"},
     {"{", "\\{"},
     {"}", "\\}"},
@@ -47,6 +47,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kLatexSi
     {"†", "\\dag{}"},
     {"‡", "\\ddag{}"},
     {"|", "\\textbar{}"},
+    {"--", "-{}-"},  // of an option; LaTeX would make a dash of it
 }};
 
 /// Minus signs of numbers: "-0.012" would be shown with a hyphen.

@@ -34,6 +34,16 @@ TEST_CASE("LaTeX's own signs are shown, not obeyed", "[report]") {
           "\\end{minipage}\n\\end{table}\n");
 }
 
+TEST_CASE("Options keep both their hyphens in LaTeX", "[report]") {
+    Table table;
+    table.columns = {{"a"}};
+    table.rows = {{cell_of(CellValue(std::string("-1")))}};
+    table.notes = {"choose with --where key=value"};
+    const std::string latex = render(table, TableFormat::kLatex);
+    CHECK(latex.find("choose with -{}-where key=value") != std::string::npos);
+    CHECK(latex.find("$-$1") != std::string::npos);
+}
+
 TEST_CASE("HTML in names is text, and numbers can be sorted by", "[report]") {
     const std::string html = html_table(nasty_table(), "t");
     CHECK(html.find("<script") == std::string::npos);

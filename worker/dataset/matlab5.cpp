@@ -36,7 +36,7 @@ using Variable = std::unique_ptr<matvar_t, FreeVariable>;
 
 /// matio prints what it dislikes to stderr unless told otherwise; our messages say it in their own words.
 void silence_matio() {
-    static const int is_silent = Mat_LogInitFunc("", [](int, char*) {});
+    static const int is_silent = Mat_LogInitFunc("", [](int, auto*) {});
     (void)is_silent;
 }
 

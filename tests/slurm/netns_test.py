@@ -211,7 +211,8 @@ def gang(programs, _):
 def token(programs, _):
     with Hosts() as hosts, GangSweep(hosts, programs) as sweep, tempfile.TemporaryDirectory() as aside:
         worker = sweep.folder / "worker"   # keeps what workers say to their supervisor, the offered tokens among it
-        worker.write_text(f'#!/bin/bash\nexec "{programs}/leadsweep-worker" "$@" 4> >(exec tee "{aside}/$$" >&4)\n')
+        worker.write_text(f'#!/bin/bash\n[ "$1" != serve ] || exec 4> >(exec tee "{aside}/$$" >&4)\n'
+                          f'exec "{programs}/leadsweep-worker" "$@"\n')
         worker.chmod(0o700)
         seen = {}
 

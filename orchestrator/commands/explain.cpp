@@ -6,6 +6,7 @@
 #include "orchestrator/commands/command.hpp"
 #include "orchestrator/commands/job_names.hpp"
 #include "orchestrator/commands/trained_jobs.hpp"
+#include "orchestrator/report/class_names.hpp"
 #include "orchestrator/report/explained_record.hpp"
 #include "orchestrator/report/selection.hpp"
 #include "shared/core/errors.hpp"
@@ -25,28 +26,14 @@ struct ExplainOptions {
     Places places;
 };
 
-/// Code -> abbreviation of all classes that the database knows.
-std::vector<std::pair<std::string, std::string>> known_classes(const ReadStore& store) {
-    std::vector<std::pair<std::string, std::string>> known;
-    for (const auto& row : store.ask("SELECT code, abbreviation FROM classes ORDER BY code").rows)
-        known.emplace_back(as_text(row[0]), as_text(row[1]));
-    return known;
-}
-
-std::string code_of(const ReadStore& store, const std::string& name) {
-    if (name.empty()) return "";
-    std::vector<std::string> abbreviations;
-    for (const auto& [code, abbreviation] : known_classes(store)) {
-        if (name == code || name == abbreviation) return code;
-        abbreviations.push_back(abbreviation);
+std::string code_of(const ClassNames& names, const std::string& word) {
+    if (word.empty()) return "";
+    std::vector<std::string> known;
+    for (const auto& [code, abbreviation] : names.all()) {
+        if (word == code || word == abbreviation) return code;
+        known.push_back(abbreviation);
     }
-    throw InputError(fmt::format("--class: unknown class '{}'{}", name, suggestion(name, abbreviations)));
-}
-
-std::string abbreviation_of(const ReadStore& store, const std::string& code) {
-    for (const auto& [known, abbreviation] : known_classes(store))
-        if (known == code) return abbreviation;
-    return code;
+    throw InputError(fmt::format("--class: unknown class '{}'{}", word, suggestion(word, known)));
 }
 
 /// {"explain": {"segments": 20}} of explain.segments=20. Whether keys and values are right is told by the worker.
@@ -74,22 +61,22 @@ int explain(const ExplainOptions& options) {
     const TableFormat format = table_format_from(options.format);
     const Places places = resolve_places(options.places);
     const ReadStore store = ReadStore::open(places.db);
+    const ClassNames names(store);
     const NamedJob named = find_job(store, options.job);
     const TrainedJob job = trained_jobs(store, places, options.job, true).front();
     const nlohmann::json request = {{"model", {{"path", job.path}, {"digest", job.digest}}},
                                     {"record", record_header(options.record)},
-                                    {"class", code_of(store, options.class_name)},
+                                    {"class", code_of(names, options.class_name)},
                                     {"settings", settings_of(options.settings)}};
     ExplainedRecord explained;
     explained.answer = ask_worker(places, "explain", request);
     explained.record = std::filesystem::path(options.record).stem().string();
-    explained.abbreviation = abbreviation_of(store, explained.answer.at("class_code").get<std::string>());
+    explained.abbreviation = names.of(explained.answer.at("class_code").get<std::string>());
     explained.probability = explained.answer.at("probability").get<double>();
     explained.threshold = threshold_of(job, explained.answer);
     explained.job = fmt::format("{} ({})", named.id.value, named.label);
     std::string svg = options.svg;
-    if (svg.empty())
-        svg = std::filesystem::path(options.record).stem().string() + "." + explained.abbreviation + ".svg";
+    if (svg.empty()) svg = explained.record + "." + explained.abbreviation + ".svg";
     write_file_durably(svg, draw_explained(explained));
     fmt::print("{}", render(as_table(explained), format));
     fmt::print(stderr, "{}\n", svg);

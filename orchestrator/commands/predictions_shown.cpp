@@ -1,9 +1,10 @@
 #include "orchestrator/commands/predictions_shown.hpp"
 
 #include <algorithm>
-#include <map>
 
 #include <fmt/format.h>
+
+#include "orchestrator/report/class_names.hpp"
 
 namespace leadsweep {
 namespace {
@@ -123,9 +124,7 @@ Table lead_table(const ShownPredictions& shown, bool has_all) {
 
 ShownPredictions shown_predictions(const ReadStore& store, const nlohmann::json& answer,
                                    const std::vector<double>& tuned, std::size_t models) {
-    std::map<std::string, std::string> abbreviations;
-    for (const auto& row : store.ask("SELECT code, abbreviation FROM classes").rows)
-        abbreviations.emplace(as_text(row[0]), as_text(row[1]));
+    const ClassNames names(store);
     const auto codes = answer.at("class_codes").get<std::vector<std::string>>();
     ShownPredictions shown;
     shown.json = {{"models", models}, {"leads", answer.at("leads")}, {"records", nlohmann::json::array()}};
@@ -138,8 +137,7 @@ ShownPredictions shown_predictions(const ReadStore& store, const nlohmann::json&
         for (std::size_t k = 0; k < codes.size(); ++k) {
             nlohmann::json one = class_json(record, k);
             one["code"] = codes[k];
-            const auto known = abbreviations.find(codes[k]);
-            one["abbreviation"] = known == abbreviations.end() ? codes[k] : known->second;
+            one["abbreviation"] = names.of(codes[k]);
             if (k < tuned.size()) {
                 one["tuned_threshold"] = tuned[k];
                 one["is_positive_tuned"] = one["probability"].get<double>() >= tuned[k];

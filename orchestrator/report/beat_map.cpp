@@ -181,14 +181,12 @@ BeatMap beat_map(const ReadStore& store, const std::string& work, const MapReque
     if (sums.empty())
         throw InputError(fmt::format("no job of sweep {} left mean beats of {}", selection.sweep, one.code));
     BeatMap map;
-    map.caption = fmt::format("{} along its mean beat: {}", one.abbreviation, whole.caption);
+    map.caption = fmt::format("{} along its mean beat: {}", one.abbreviation, caption_in_detail(whole));
     map.code = one.code;
     map.abbreviation = one.abbreviation;
     map.n = one.n;
     map.r2 = one.r2;
     map.notes = whole.notes;
-    if (const auto words = map.caption.find("sum over segments, "); words != std::string::npos)
-        map.caption.erase(words, std::string("sum over segments, ").size());
     fill(sums.begin()->second, whole.leads, map);
     return map;
 }

@@ -9,6 +9,7 @@
 #include "orchestrator/report/map_drawing.hpp"
 #include "orchestrator/report/markup.hpp"
 #include "shared/core/errors.hpp"
+#include "shared/core/median.hpp"
 
 namespace leadsweep {
 namespace {
@@ -25,13 +26,6 @@ constexpr double kRemark = 4.5;        // mm
 constexpr double kRemarkLetter = 1.7;  // mm, a generous mean width
 constexpr double kNote = 18;           // mm behind the trace, where strips have notes
 constexpr double kShadeText = 9;       // mm that a shade must be wide to hold its text
-
-double median_of(std::span<const float> values) {
-    std::vector<float> sorted(values.begin(), values.end());
-    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
-    std::nth_element(sorted.begin(), middle, sorted.end());
-    return *middle;
-}
 
 /// A strip of one lead: its samples and the value on its zero line.
 struct Strip {

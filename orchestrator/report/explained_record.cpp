@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -36,9 +37,7 @@ double largest_of(const Coefficients& coefficients) {
 }
 
 double sum_of(const std::vector<double>& values) {
-    double sum = 0;
-    for (const double value : values) sum += value;
-    return sum;
+    return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
 std::string headline(const ExplainedRecord& explained) {

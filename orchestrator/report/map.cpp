@@ -7,12 +7,13 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
-#include <set>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "orchestrator/report/class_names.hpp"
 #include "orchestrator/report/map_pool.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/core/text.hpp"
@@ -23,6 +24,7 @@ namespace {
 
 constexpr double kLevel = 0.05;
 constexpr const char* kChanceMark = "°";
+constexpr std::string_view kSummed = "sum over segments, ";  // in the caption
 
 MapClass finish(const std::string& code, const std::string& abbreviation, const Pooled& pooled,
                 const std::vector<std::string>& leads) {
@@ -36,12 +38,6 @@ MapClass finish(const std::string& code, const std::string& abbreviation, const 
         one.importance.push_back(value);
     }
     return one;
-}
-
-bool is_wanted(const MapRequest& request, const MapClass& one) {
-    return request.classes.empty() ||
-           std::any_of(request.classes.begin(), request.classes.end(),
-                       [&](const std::string& word) { return word == one.code || word == one.abbreviation; });
 }
 
 void require_known(const MapRequest& request, const LeadMap& all) {
@@ -207,6 +203,18 @@ std::string target_of(const Selection& selection) {
 
 }  // namespace
 
+bool is_wanted(const MapRequest& request, std::string_view code, std::string_view abbreviation) {
+    return request.classes.empty() ||
+           std::any_of(request.classes.begin(), request.classes.end(),
+                       [&](const std::string& word) { return word == code || word == abbreviation; });
+}
+
+std::string caption_in_detail(const LeadMap& map) {
+    std::string caption = map.caption;
+    if (const auto at = caption.find(kSummed); at != std::string::npos) caption.erase(at, kSummed.size());
+    return caption;
+}
+
 LeadMap lead_map(const ReadStore& store, const MapRequest& request) {
     const Selection selection = select_jobs(store, request.filter);
     const MapPool pool = pool_jobs(store, selection);
@@ -219,25 +227,22 @@ LeadMap lead_map(const ReadStore& store, const MapRequest& request) {
     if (pool.classes.empty())
         throw InputError(fmt::format("no finished job of sweep {} has an explanation; explain.method must not be none",
                                      selection.sweep));
-    std::map<std::string, std::string> abbreviations;
-    for (const auto& row : store.ask("SELECT code, abbreviation FROM classes").rows)
-        abbreviations.emplace(as_text(row[0]), as_text(row[1]));
+    const ClassNames names(store);
     LeadMap map;
     map.leads = pool.leads;
     const auto beliefs = believe(pool.folds);
     for (const auto& [code, sums] : pool.classes) {
-        const auto known = abbreviations.find(code);
-        map.classes.push_back(finish(code, known == abbreviations.end() ? code : known->second, sums, map.leads));
+        map.classes.push_back(finish(code, names.of(code), sums, map.leads));
         if (const auto belief = beliefs.find(code); belief != beliefs.end()) map.classes.back().belief = belief->second;
     }
     require_known(request, map);
-    std::erase_if(map.classes, [&](const MapClass& one) { return !is_wanted(request, one); });
+    std::erase_if(map.classes, [&](const MapClass& one) { return !is_wanted(request, one.code, one.abbreviation); });
     std::stable_sort(map.classes.begin(), map.classes.end(),
                      [](const MapClass& a, const MapClass& b) { return a.n > b.n; });
     std::vector<std::string> conditions;
     for (const auto& [key, value] : request.filter.where) conditions.push_back(", " + key + "=" + value);
-    map.caption = fmt::format("{} importance on the {} (signed, sum over segments, mean over records); sweep {}{}",
-                              map.leads.size() == kLeadCount ? "Lead" : "Electrode", target_of(selection),
+    map.caption = fmt::format("{} importance on the {} (signed, {}mean over records); sweep {}{}",
+                              map.leads.size() == kLeadCount ? "Lead" : "Electrode", target_of(selection), kSummed,
                               selection.sweep, fmt::join(conditions, ""));
     add_belief(map);
     add_empty_classes(store, selection, request, map);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "orchestrator/report/selection.hpp"
@@ -38,6 +39,11 @@ struct LeadMap {
     std::vector<MapClass> classes;   ///< n > 0, the most explained first
     std::vector<std::string> notes;
 };
+
+bool is_wanted(const MapRequest& request, std::string_view code, std::string_view abbreviation);
+
+/// The caption of what shows the segments that the map sums over.
+std::string caption_in_detail(const LeadMap& map);
 
 /// Pools the finished jobs of the selection, each weighted by its explained records. Throws InputError where none has
 /// an explanation, a class is unknown, or maps of leads and of electrodes would be mixed.

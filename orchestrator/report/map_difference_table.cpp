@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "orchestrator/report/class_names.hpp"
 #include "orchestrator/report/map_pool.hpp"
 #include "orchestrator/statistics/map_difference.hpp"
 #include "shared/core/errors.hpp"
@@ -59,7 +60,7 @@ std::vector<std::string> alphabetical(std::vector<std::string> leads) {
 }
 
 Table table_of(const MapDifference& difference, const std::vector<std::string>& leads,
-               const std::map<std::string, std::string>& abbreviations, const MapRequest& request) {
+               const ClassNames& names, const MapRequest& request) {
     Table table;
     table.columns.push_back({"class", Alignment::kLeft});
     for (const std::string& lead : leads) table.columns.push_back({lead, Alignment::kRight, {"mean", "p"}});
@@ -68,12 +69,8 @@ Table table_of(const MapDifference& difference, const std::vector<std::string>& 
     for (const auto& [code, cells] : difference.classes)
         for (const auto& cell : cells) largest = std::max(largest, std::abs(cell.mean));
     for (const auto& [code, cells] : difference.classes) {
-        const auto known = abbreviations.find(code);
-        const std::string name = known == abbreviations.end() ? code : known->second;
-        if (!request.classes.empty() &&
-            std::find(request.classes.begin(), request.classes.end(), name) == request.classes.end() &&
-            std::find(request.classes.begin(), request.classes.end(), code) == request.classes.end())
-            continue;
+        const std::string& name = names.of(code);
+        if (!is_wanted(request, code, name)) continue;
         auto& row = table.rows.emplace_back();
         row.push_back(cell_of(name));
         for (const std::string& lead : leads) {
@@ -108,10 +105,7 @@ Table map_difference_table(const ReadStore& store, const MapRequest& request,
     if (difference.classes.empty() || difference.classes.begin()->second.size() != first.pool.leads.size() ||
         first.pool.leads != second.pool.leads)
         throw InputError("the two maps have no class in every fold, or not the same leads: they cannot be compared");
-    std::map<std::string, std::string> abbreviations;
-    for (const auto& row : store.ask("SELECT code, abbreviation FROM classes").rows)
-        abbreviations.emplace(as_text(row[0]), as_text(row[1]));
-    Table table = table_of(difference, first.pool.leads, abbreviations, request);
+    Table table = table_of(difference, first.pool.leads, ClassNames(store), request);
     table.caption = fmt::format("Importance with {} less that with {}; mean over {} pairs of the same fold and seed",
                                 shown(other.where), shown(request.filter.where), difference.folds);
     table.notes.push_back(

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "orchestrator/report/beat_map.hpp"
+#include "orchestrator/report/class_names.hpp"
 #include "orchestrator/report/page_figures.hpp"
 #include "orchestrator/report/part_map.hpp"
 #include "shared/core/errors.hpp"
@@ -56,8 +57,7 @@ void add_attempt(const ReadStore& store, std::int64_t attempt, MapSums& sums) {
         });
 }
 
-nlohmann::json classes_of(const MapSums& sums, const std::map<std::string, std::string>& abbreviations,
-                          bool has_segments) {
+nlohmann::json classes_of(const MapSums& sums, const ClassNames& names, bool has_segments) {
     std::vector<std::pair<std::int64_t, std::string>> order;
     for (const auto& [code, one] : sums) order.emplace_back(-one.records, code);
     std::sort(order.begin(), order.end());
@@ -86,9 +86,8 @@ nlohmann::json classes_of(const MapSums& sums, const std::map<std::string, std::
             leads[lead] = is_known ? short_number(total) : nlohmann::json();
             by_segment[lead] = std::move(row);
         }
-        const auto known = abbreviations.find(code);
         nlohmann::json entry = {{"code", code},
-                                {"abbr", known == abbreviations.end() ? code : known->second},
+                                {"abbr", names.of(code)},
                                 {"n", one.records},
                                 {"leads", leads}};
         if (one.r2_n > 0) entry["r2"] = short_number(one.r2_sum / static_cast<double>(one.r2_n));
@@ -164,9 +163,7 @@ nlohmann::json map_json(const std::string& name, const Division& division, nlohm
 
 nlohmann::json lead_maps(const ReadStore& store, const std::string& work_folder, const Selection& selection,
                          const std::vector<PageGroup>& groups) {
-    std::map<std::string, std::string> abbreviations;
-    for (const auto& row : store.ask("SELECT code, abbreviation FROM classes").rows)
-        abbreviations.emplace(as_text(row[0]), as_text(row[1]));
+    const ClassNames names(store);
     MapSums pooled;
     std::vector<PageGroup> explained;
     std::vector<Division> divisions;
@@ -181,7 +178,7 @@ nlohmann::json lead_maps(const ReadStore& store, const std::string& work_folder,
         explained.push_back(one);
         divisions.push_back(division_of(selection, one));
         maps.push_back(map_json(one.label, divisions.back(),
-                                classes_of(sums, abbreviations, maps.size() < kMostMapsWithSegments)));
+                                classes_of(sums, names, maps.size() < kMostMapsWithSegments)));
     }
     if (maps.empty()) return nullptr;
     const bool are_alike =
@@ -190,7 +187,7 @@ nlohmann::json lead_maps(const ReadStore& store, const std::string& work_folder,
     try {
         if (are_alike && maps.size() > 1)
             maps.insert(maps.begin(), map_json("all configurations together", divisions.front(),
-                                               classes_of(pooled, abbreviations, true)));
+                                               classes_of(pooled, names, true)));
         if (are_alike)
             add_beats(store, work_folder, selection, explained, maps[0]["classes"]);
         else

@@ -84,9 +84,7 @@ PartMap part_map(const ReadStore& store, const MapRequest& request) {
     const MapClass& one = whole.classes.at(0);
     const Selection selection = select_jobs(store, request.filter);
     PartMap map;
-    map.caption = fmt::format("{}: {}", one.abbreviation, whole.caption);
-    if (const auto sum = map.caption.find("sum over segments, "); sum != std::string::npos)
-        map.caption.erase(sum, std::string("sum over segments, ").size());
+    map.caption = fmt::format("{}: {}", one.abbreviation, caption_in_detail(whole));
     map.leads = whole.leads;
     map.parts = part_names(selection.common_setting("explain.align", "window"),
                            std::stod(selection.common_setting("data.window_s", "10")),

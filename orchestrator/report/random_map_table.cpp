@@ -1,10 +1,8 @@
 #include "orchestrator/report/random_map_table.hpp"
 
-#include <algorithm>
-#include <map>
-
 #include <fmt/format.h>
 
+#include "orchestrator/report/class_names.hpp"
 #include "orchestrator/report/map_pool.hpp"
 #include "shared/core/errors.hpp"
 
@@ -15,12 +13,6 @@ constexpr double kLevel = 0.05;
 
 Cell number_cell(double value, int decimals) {
     return {fmt::format("{:.{}f}", value, decimals), {value}};
-}
-
-bool is_wanted(const MapRequest& request, const std::string& code, const std::string& name) {
-    const auto& wanted = request.classes;
-    return wanted.empty() || std::find(wanted.begin(), wanted.end(), code) != wanted.end() ||
-           std::find(wanted.begin(), wanted.end(), name) != wanted.end();
 }
 
 }  // namespace
@@ -41,9 +33,7 @@ Table random_map_table(const ReadStore& store, const MapRequest& request, const 
     if (compared.empty())
         throw InputError(fmt::format("sweeps {} and {} have no class in common that was explained in two folds",
                                      trained.sweep, random.sweep));
-    std::map<std::string, std::string> abbreviations;
-    for (const auto& row : store.ask("SELECT code, abbreviation FROM classes").rows)
-        abbreviations.emplace(as_text(row[0]), as_text(row[1]));
+    const ClassNames names(store);
     Table table;
     table.caption =
         fmt::format("Maps of sweep {} beside those of networks with random weights ({})", trained.sweep, random.sweep);
@@ -54,8 +44,7 @@ Table random_map_table(const ReadStore& store, const MapRequest& request, const 
                      {"the most similar", Alignment::kRight},
                      {"p", Alignment::kRight}};
     for (const auto& [code, one] : compared) {
-        const auto known = abbreviations.find(code);
-        const std::string name = known == abbreviations.end() ? code : known->second;
+        const std::string& name = names.of(code);
         if (!is_wanted(request, code, name)) continue;
         table.rows.push_back({cell_of(one.p < kLevel ? name : name + " °"), number_cell(one.stability, 2),
                               cell_of(one.models), number_cell(one.similarity, 2), number_cell(one.most_similar, 2),

@@ -10,7 +10,7 @@ namespace leadsweep {
 namespace {
 
 constexpr std::chrono::seconds kSnapshotInterval{60};
-/// How long a transaction waits for company: one of many results costs the processor a third of what it costs alone.
+/// How long a transaction waits for company: what a transaction costs the processor by itself is shared by more results.
 constexpr std::chrono::milliseconds kGathering{3};
 
 std::optional<Artifact> model_of(JobResult& result, const std::string& result_path) {

@@ -50,17 +50,18 @@ Division Explainer::divide(std::span<const float> signal) const {
     if (rows_.from_leads.defined())
         if (const auto inconsistency = lead_inconsistency(signal, spec_.data.leads);
             inconsistency && !(*inconsistency <= kMostInconsistency))
-            return {Refusal::kInconsistentLeads, {}};
+            return {Refusal::kInconsistentLeads};
     if (spec_.explain.align == "window") {
         if (segments_ > samples)
             throw JobError(FailureClass::kInvalid,
                            fmt::format("explain.segments: {} parts of a window of {} samples", segments_, samples));
         return {Refusal::kNone, equal_parts(samples, segments_)};
     }
-    const auto peaks = find_r_peaks(signal, leads, spec_.sampling_hz);
-    if (peaks.empty()) return {Refusal::kNoBeats, {}};
-    return {Refusal::kNone, spec_.explain.align == "beats" ? beat_parts(peaks, samples, spec_.sampling_hz)
-                                                           : beat_pieces(peaks, samples, spec_.sampling_hz)};
+    auto peaks = find_r_peaks(signal, leads, spec_.sampling_hz);
+    if (peaks.empty()) return {Refusal::kNoBeats};
+    auto parts = spec_.explain.align == "beats" ? beat_parts(peaks, samples, spec_.sampling_hz)
+                                                : beat_pieces(peaks, samples, spec_.sampling_hz);
+    return {Refusal::kNone, std::move(parts), std::move(peaks)};
 }
 
 std::vector<float> Explainer::row_signals(std::span<const float> signal) const {

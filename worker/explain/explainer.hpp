@@ -39,7 +39,8 @@ struct Explanation {
 /// How one record is divided.
 struct Division {
     Refusal refusal = Refusal::kNone;
-    std::vector<std::int64_t> segment_of_sample;  ///< [T], 0 to S - 1; empty if refused
+    std::vector<std::int64_t> segment_of_sample = {};  ///< [T], 0 to S - 1; empty if refused
+    std::vector<std::int64_t> r_peaks = {};            ///< where beats are divided
 };
 
 class Explainer {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "shared/core/median.hpp"
 #include "worker/explain/beats.hpp"
 
 namespace leadsweep {
@@ -18,13 +19,6 @@ struct BeatOfRecord {
     std::vector<double> signal;
     std::vector<std::vector<std::int64_t>> parts;  ///< [M]: the segment that lies there, of each beat
 };
-
-double median_of(std::span<const float> values) {
-    std::vector<float> sorted(values.begin(), values.end());
-    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
-    std::nth_element(sorted.begin(), middle, sorted.end());
-    return *middle;
-}
 
 BeatOfRecord beat_of(std::span<const float> rows, std::size_t row_count, std::span<const BeatSpan> spans,
                      std::span<const std::int64_t> segment_of_sample, double sampling_hz) {
@@ -115,9 +109,10 @@ void add_mean_beats(const RecordSource& records, const ExplainPlan& plan, const 
         const Explanation& explanation = explanations.at(i);
         if (explanation.refusal != Refusal::kNone) continue;
         records.copy(plan.records[i], signal.data());
-        const auto spans = beat_spans(find_r_peaks(signal, records.leads(), spec.sampling_hz), records.samples());
-        const BeatOfRecord beat = beat_of(explainer.row_signals(signal), row_count, spans,
-                                          explainer.divide(signal).segment_of_sample, spec.sampling_hz);
+        const Division division = explainer.divide(signal);
+        const auto spans = beat_spans(division.r_peaks, records.samples());
+        const BeatOfRecord beat = beat_of(explainer.row_signals(signal), row_count, spans, division.segment_of_sample,
+                                          spec.sampling_hz);
         for (const std::int64_t k : plan.classes_of(plan.records[i])) {
             if (explanation.r2[k].item<double>() < spec.explain.min_r2) continue;
             const auto coefficients = explanation.coefficients[k].contiguous();

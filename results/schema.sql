@@ -78,7 +78,7 @@ CREATE TABLE attempts (
     train_seconds   REAL,
     explain_seconds REAL,
     is_reused       INTEGER CHECK (is_reused IN (0, 1)),
-    notes           TEXT, origin TEXT,
+    notes           TEXT, origin TEXT, checkpoint_epoch INTEGER, checkpoint_digest TEXT,
     CHECK ((outcome IS NULL) = (ended_utc IS NULL))
 ) STRICT;
 

@@ -155,6 +155,9 @@ void train_model(Attempt& attempt, const torch::Device& device) {
         attempt.session.tell(
             Progress{attempt.assign.attempt, p.phase, p.epoch, p.epochs, p.fraction, p.loss, p.records_per_s});
     };
+    hooks.on_checkpoint = [&](std::int64_t epochs, const std::string& digest) {
+        attempt.session.tell(CheckpointSaved{attempt.assign.attempt, epochs, digest});
+    };
     hooks.train_key = attempt.assign.train_key;
     hooks.checkpoint_folder = attempt.assign.attempt_folder;
     hooks.resume_folder = attempt.assign.resume_folder;
@@ -320,8 +323,7 @@ Finished JobRunner::run_job(const Assign& assign) {
     if (attempt.is_leader()) {
         finished.result_path = attempt.file("result.cbor");
         finished.result_digest = write_job_result(attempt.result, finished.result_path);
-        for (const char* name : {"checkpoint.safetensors", "checkpoint.previous.safetensors", kJobFile})
-            std::filesystem::remove(attempt.file(name));
+        std::filesystem::remove(attempt.file(kJobFile));
     }
     finished.seconds = seconds_since(start);
     return finished;

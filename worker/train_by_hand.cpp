@@ -12,6 +12,7 @@
 #include "shared/core/descriptor.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/core/log.hpp"
+#include "shared/job/attempt_files.hpp"
 #include "shared/job/job_result.hpp"
 #include "shared/protocol/codec.hpp"
 #include "shared/protocol/framing.hpp"
@@ -87,6 +88,7 @@ private:
     }
     void print(const Finished& finished) {
         print_result(read_job_result(finished.result_path, finished.result_digest));
+        remove_checkpoints(std::filesystem::path(finished.result_path).parent_path().string());
         fmt::print("{:.1f} s; {}\n", finished.seconds, finished.result_path);
         exit_code_ = kExitDone;
         is_over_ = true;

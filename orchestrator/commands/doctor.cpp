@@ -55,6 +55,7 @@ std::vector<Finding> examine(const Places& places, const DoctorOptions& options)
     if (is_damaged) return findings;
     append(findings, check_rows(store, checkup));
     append(findings, check_artifacts(store, places, checkup));
+    append(findings, check_checkpoints(store, places, checkup));
     append(findings, check_orphans(store, places, checkup));
     return findings;
 }

@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include "orchestrator/control/request_folder.hpp"
+#include "shared/arrays/sealed_arrays.hpp"
 #include "shared/core/digest.hpp"
 #include "shared/core/errors.hpp"
+#include "shared/job/attempt_files.hpp"
 #include "shared/job/fold_lists.hpp"
 
 namespace leadsweep {
@@ -54,6 +56,15 @@ std::string problem_of(const std::string& path, std::int64_t size, const std::st
         return sha256_file(path) == digest ? "" : "has other content than recorded (SHA-256)";
     } catch (const FileError& failure) {
         return fmt::format("cannot be read ({})", failure.what());
+    }
+}
+
+/// What was recorded, or what its attempt saved later and could not report any more.
+bool is_whole_checkpoint(const std::string& path, const std::string& recorded_digest) {
+    try {
+        return sha256_file(path) == recorded_digest || has_whole_seal(load_arrays(path));
+    } catch (const Error&) {
+        return false;
     }
 }
 
@@ -170,6 +181,30 @@ std::vector<Finding> check_artifacts(const ReadStore& store, const Places& place
     for (const std::string& digest : data_digests) {
         const std::string path = fmt::format("{}/catalogues/{}.jsonl", places.work, digest);
         if (!fs::exists(path)) findings.push_back({"a catalogue of records is not there", path, rewritten});
+    }
+    return findings;
+}
+
+std::vector<Finding> check_checkpoints(const ReadStore& store, const Places& places, const Checkup& checkup) {
+    std::vector<Finding> findings;
+    if (checkup.is_served) return findings;
+    const auto saved = store.ask(
+        "SELECT a.job_id, a.folder, a.checkpoint_digest, a.checkpoint_epoch, max(a.attempt_id) FROM attempts AS a "
+        "JOIN jobs AS j USING (job_id) WHERE j.state <> 'finished' AND a.checkpoint_digest IS NOT NULL "
+        "AND a.origin IS NULL GROUP BY a.job_id ORDER BY a.job_id");
+    for (const auto& row : saved.rows) {
+        const std::string folder = places.work + "/" + as_text(row[1]);
+        const std::string path = folder + "/" + kCheckpointFile;
+        const std::string name = fmt::format("the checkpoint of job {} after epoch {}", as_integer(row[0]).value_or(0),
+                                             as_integer(row[3]).value_or(0));
+        const std::string fallback = fs::exists(folder + "/" + kPreviousCheckpointFile)
+                                         ? "the job goes on from the checkpoint before"
+                                         : "the job trains anew";
+        if (!fs::exists(path))
+            findings.push_back({name + " is not there", path, "put it back, or " + fallback});
+        else if (!checkup.is_quick && !is_whole_checkpoint(path, as_text(row[2])))
+            findings.push_back(
+                {name + " is damaged", path, "remove it: " + fallback, Remedy::kRemove, {}, path});
     }
     return findings;
 }

@@ -42,6 +42,8 @@ std::vector<Finding> check_surroundings(const Places& places, const Checkup& che
 std::vector<Finding> check_rows(const ReadStore& store, const Checkup& checkup);
 /// Whether every artefact of a result, and every list of records, is there with its digest.
 std::vector<Finding> check_artifacts(const ReadStore& store, const Places& places, const Checkup& checkup);
+/// Whether jobs without a result can go on from the checkpoints that their attempts saved last.
+std::vector<Finding> check_checkpoints(const ReadStore& store, const Places& places, const Checkup& checkup);
 /// Folders of attempts that are of no use any more, and half-written files below the work folder.
 std::vector<Finding> check_orphans(const ReadStore& store, const Places& places, const Checkup& checkup);
 

@@ -13,13 +13,13 @@ namespace {
 Table attempt_table(const ReadStore& store, const NamedJob& job) {
     Table table;
     table.columns = {{"attempt", Alignment::kRight}, {"outcome"}, {"counts"},  {"node"}, {"device"},
-                     {"seconds", Alignment::kRight}, {"started"}, {"message"}, {"log"}};
+                     {"seconds", Alignment::kRight}, {"started"}, {"epoch saved", Alignment::kRight}, {"message"}, {"log"}};
     const auto rows = store
                           .ask(
                               "SELECT a.attempt_id, coalesce(a.outcome, 'running'), a.node, a.device, "
                               "round(a.seconds, 1), a.started_utc, coalesce(a.message, ''), "
                               "coalesce(a.log_path || ':' || a.log_offset || '+' || coalesce(a.log_length, ''), ''), "
-                              "a.attempt_id = j.winning_attempt_id FROM attempts AS a JOIN jobs AS j USING (job_id) "
+                              "a.attempt_id = j.winning_attempt_id, a.checkpoint_epoch FROM attempts AS a JOIN jobs AS j USING (job_id) "
                               "WHERE a.job_id = ? ORDER BY a.attempt_id",
                               {static_cast<std::int64_t>(job.id.value)})
                           .rows;
@@ -29,7 +29,7 @@ Table attempt_table(const ReadStore& store, const NamedJob& job) {
         const bool is_winner = as_integer(row[8]).value_or(0) != 0;
         const std::string counts = is_winner ? "wins" : failure ? (counts_against_job(*failure) ? "yes" : "no") : "";
         table.rows.push_back({cell_of(row[0]), cell_of(outcome), cell_of(counts), cell_of(row[2]), cell_of(row[3]),
-                              cell_of(row[4]), cell_of(row[5]), cell_of(row[6]), cell_of(row[7])});
+                              cell_of(row[4]), cell_of(row[5]), cell_of(row[9]), cell_of(row[6]), cell_of(row[7])});
     }
     return table;
 }

@@ -208,6 +208,13 @@ void Coordinator::on_worker_message(const FromWorkerOf& fact) {
         if (note != attempts_.end()) note->second.latest = *progress;
         return;
     }
+    if (const auto* saved = std::get_if<CheckpointSaved>(&fact.message)) {
+        const auto note = attempts_.find(saved->attempt);
+        if (note != attempts_.end() && note->second.gang.front() == worker)
+            commits_.submit([checkpoint = SavedCheckpoint{saved->attempt, saved->epoch, saved->digest}](
+                                ResultStore& store) { store.record_checkpoint(checkpoint); });
+        return;
+    }
     if (const auto* offered = std::get_if<RendezvousOffered>(&fact.message)) {
         const auto note = attempts_.find(offered->attempt);
         if (note == attempts_.end()) return;

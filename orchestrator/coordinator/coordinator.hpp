@@ -138,7 +138,6 @@ private:
     void stop_supervisors(bool is_now);
     void bid_farewell_to_lost();
     AttemptId next_attempt();
-    std::string newest_checkpoint_folder(const std::string& key) const;
     bool is_over() const;
     int exit_code() const;
     double now_s() const { return clock_.now_s(); }

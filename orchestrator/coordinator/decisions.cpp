@@ -1,11 +1,11 @@
 // What the scheduler decides becomes messages, rows and words.
 #include <algorithm>
-#include <filesystem>
 
 #include <fmt/format.h>
 
 #include "orchestrator/coordinator/coordinator.hpp"
 #include "shared/core/log.hpp"
+#include "shared/job/attempt_files.hpp"
 
 namespace leadsweep {
 
@@ -35,7 +35,7 @@ void Coordinator::carry_out(const StartAttempt& action) {
         assign.model_path = model->second.path;
         assign.model_digest = model->second.digest;
     } else if (job.has_history) {
-        assign.resume_folder = newest_checkpoint_folder(assign.key);
+        assign.resume_folder = newest_folder_with_checkpoint(fmt::format("{}/{}", settings_.work_folder, assign.key));
     }
     job.has_history = true;
     for (std::size_t i = 0; i < action.gang.size(); ++i) {
@@ -110,18 +110,6 @@ void Coordinator::carry_out(const NodeQuarantined& action) {
     const std::string text = fmt::format("{} gets no work for {:.0f} s: {}", action.node, action.seconds, action.why);
     view_.say(text);
     commits_.submit([text](ResultStore& store) { store.record_event({"node_quarantined", text, {}, {}, ""}); });
-}
-
-std::string Coordinator::newest_checkpoint_folder(const std::string& key) const {
-    std::uint64_t newest = 0;
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(settings_.work_folder + "/" + key, error)) {
-        const std::string name = entry.path().filename().string();
-        if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-        if (std::filesystem::exists(entry.path() / "checkpoint.safetensors", error))
-            newest = std::max<std::uint64_t>(newest, std::stoull(name));
-    }
-    return newest == 0 ? "" : fmt::format("{}/{}/{}", settings_.work_folder, key, newest);
 }
 
 }  // namespace leadsweep

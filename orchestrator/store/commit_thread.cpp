@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "shared/core/log.hpp"
+#include "shared/job/attempt_files.hpp"
 
 namespace leadsweep {
 namespace {
@@ -13,10 +14,14 @@ constexpr std::chrono::seconds kSnapshotInterval{60};
 /// How long a transaction waits for company: what a transaction costs the processor by itself is shared by more results.
 constexpr std::chrono::milliseconds kGathering{3};
 
+std::string folder_of(const std::string& result_path) {
+    return std::filesystem::path(result_path).parent_path().string();
+}
+
 std::optional<Artifact> model_of(JobResult& result, const std::string& result_path) {
     for (Artifact& artifact : result.artifacts) {
         if (artifact.kind != "model") continue;
-        artifact.path = (std::filesystem::path(result_path).parent_path() / artifact.path).string();
+        artifact.path = folder_of(result_path) + "/" + artifact.path;
         return std::move(artifact);
     }
     return std::nullopt;
@@ -159,6 +164,8 @@ std::vector<CommitOutcome> CommitThread::commit(std::vector<Change>& batch) {
             if (result != results.end()) outcome.model = model_of(result->second, finished->result_path);
         }
     });
+    for (const auto& [i, result] : results)
+        remove_checkpoints(folder_of(std::get<FinishedAttempt>(batch[i]).result_path));
     return outcomes;
 }
 

@@ -17,7 +17,7 @@
 
 namespace leadsweep {
 
-/// One finished attempt on its way into the database.
+/// One finished attempt on its way into the database. Its checkpoints are removed when its result is durable there.
 struct FinishedAttempt {
     AttemptId attempt;
     std::size_t job_index = 0;  ///< given back in the outcome

@@ -89,6 +89,14 @@ void ResultStore::record_attempt_started(const AttemptStart& s) {
     });
 }
 
+void ResultStore::record_checkpoint(const SavedCheckpoint& checkpoint) {
+    state_->transaction([&] {
+        state_->connection->run(
+            "UPDATE attempts SET checkpoint_epoch = ?, checkpoint_digest = ? WHERE attempt_id = ? AND outcome IS NULL",
+            checkpoint.epoch, checkpoint.digest, checkpoint.attempt);
+    });
+}
+
 bool ResultStore::record_finished(AttemptId attempt, const JobResult& r, const AttemptEnd& end) {
     bool is_counted = false;
     state_->transaction([&] {

@@ -56,6 +56,12 @@ struct AttemptStart {
     std::int64_t log_offset = 0;
 };
 
+struct SavedCheckpoint {
+    AttemptId attempt;
+    std::int64_t epoch = 0;  ///< completed ones
+    std::string digest;      ///< SHA-256 of its file
+};
+
 /// What is known of an attempt when it is over, however it ended.
 struct AttemptEnd {
     double seconds = 0;
@@ -155,6 +161,8 @@ public:
     AttemptIds reserve_attempt_ids(std::uint64_t count = 1000);
 
     void record_attempt_started(const AttemptStart& start);
+    /// The checkpoint that the attempt saved last. Nothing is stored where the attempt is not open.
+    void record_checkpoint(const SavedCheckpoint& checkpoint);
     /// Stores all rows of the result and makes the job finished. False, and nothing stored, where the attempt is not
     /// open or its job is finished already: only the first result of a job counts.
     bool record_finished(AttemptId attempt, const JobResult& result, const AttemptEnd& end);

@@ -81,6 +81,7 @@ ArrayFile decode_arrays(std::string_view bytes, const std::string& path) {
                                      length, bytes.size()));
     const std::string_view data = bytes.substr(sizeof length + length);
     ArrayFile file;
+    std::uint64_t used = 0;
     try {
         const auto header = nlohmann::json::parse(bytes.substr(sizeof length, length));
         for (const auto& [name, entry] : header.items()) {
@@ -108,7 +109,11 @@ ArrayFile decode_arrays(std::string_view bytes, const std::string& path) {
             const auto raw = std::as_bytes(std::span(data.substr(begin, end - begin)));
             array.bytes.assign(raw.begin(), raw.end());
             file.arrays.emplace(name, std::move(array));
+            used += end - begin;
         }
+        // As the format asks: no byte without an array.
+        if (used != data.size())
+            throw InputError(fmt::format("{} bytes of arrays in {} bytes of data", used, data.size()));
     } catch (const nlohmann::json::exception& error) {
         throw InputError(fmt::format("{}: no safetensors header: {}", path, error.what()));
     } catch (const InputError& error) {

@@ -60,6 +60,10 @@ template <Is<Progress> M>
 auto fields(M& m) {
     return std::tie(m.attempt, m.phase, m.epoch, m.epochs, m.fraction, m.loss, m.records_per_s);
 }
+template <Is<CheckpointSaved> M>
+auto fields(M& m) {
+    return std::tie(m.attempt, m.epoch, m.digest);
+}
 template <Is<RendezvousOffered> M>
 auto fields(M& m) {
     return std::tie(m.attempt, m.address, m.token);

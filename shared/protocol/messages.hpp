@@ -14,7 +14,7 @@
 
 namespace leadsweep {
 
-inline constexpr std::uint32_t kProtocolVersion = 2;
+inline constexpr std::uint32_t kProtocolVersion = 3;
 inline constexpr std::size_t kMaxMessageBytes = std::size_t{1} << 20U;
 
 /// What a worker computes on. A CPU device is `threads` pinned cores.
@@ -102,6 +102,13 @@ struct Progress {
     double records_per_s = 0;
 };
 
+/// The attempt could go on from here: kCheckpointFile in its folder, durable. Said by rank 0 of a gang.
+struct CheckpointSaved {
+    AttemptId attempt;
+    std::int64_t epoch = 0;  ///< completed ones
+    std::string digest;      ///< SHA-256 of the file
+};
+
 /// Rank 0 of a gang is ready to be joined.
 struct RendezvousOffered {
     AttemptId attempt;
@@ -128,7 +135,7 @@ struct Failed {
     std::string message;
 };
 
-using FromWorker = std::variant<Hello, Beat, Progress, RendezvousOffered, Finished, Prepared, Failed>;
+using FromWorker = std::variant<Hello, Beat, Progress, CheckpointSaved, RendezvousOffered, Finished, Prepared, Failed>;
 
 // ---- coordinator <-> supervisor -------------------------------------------------------------------------------------
 

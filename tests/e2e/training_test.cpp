@@ -1,6 +1,7 @@
 // Sweeps that train: the same figures, bit for bit, however the jobs are spread and in whatever order they run.
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 
 #include "tests/e2e/sweep_folder.hpp"
 #include "tests/support/catch.hpp"
@@ -85,6 +86,10 @@ TEST_CASE("When only the explanation changes nothing is trained again, and all r
     folder.write(training_sweep());
     REQUIRE(folder.run({}, kPatience_s).code == 0);
     CHECK(folder.count("SELECT count(*) FROM attempts WHERE is_reused = 1") == 0);
+    CHECK(folder.count(
+              "SELECT count(*) FROM attempts WHERE checkpoint_epoch = 2 AND length(checkpoint_digest) = 64") == 6);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path("work")))
+        CHECK(entry.path().filename().string().find("checkpoint") == std::string::npos);
     const Outcome again = folder.run({"--set", "explain.segments=5"}, kPatience_s);
     INFO(again.err);
     REQUIRE(again.code == 0);

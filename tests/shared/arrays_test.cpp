@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "shared/arrays/sealed_arrays.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace leadsweep;
@@ -77,6 +78,25 @@ TEST_CASE("A file written by Python's safetensors is read", "[arrays]") {
     CHECK(file.at("output_7_5").values<double>().size() == 10);
 }
 
+TEST_CASE("A seal breaks when an array, its name or what the file says of itself changes", "[arrays]") {
+    const std::vector<float> values{1, 2};
+    ArrayFile file;
+    file.arrays["a"] = NamedArray::of<float>(values, {2});
+    file.metadata["epoch"] = "3";
+    CHECK_FALSE(has_whole_seal(file));
+    seal(file);
+    CHECK(has_whole_seal(decode_arrays(encode_arrays(file), "x")));
+    const auto is_broken_by = [&](auto&& change) {
+        ArrayFile changed = file;
+        change(changed);
+        return !has_whole_seal(changed);
+    };
+    CHECK(is_broken_by([](ArrayFile& f) { f.arrays["a"].bytes[5] ^= std::byte{1}; }));
+    CHECK(is_broken_by([](ArrayFile& f) { f.arrays["b"] = f.arrays["a"]; }));
+    CHECK(is_broken_by([](ArrayFile& f) { f.metadata["epoch"] = "4"; }));
+    CHECK(is_broken_by([](ArrayFile& f) { f.metadata["more"] = ""; }));
+}
+
 TEST_CASE("Torn and impossible array files are refused by name", "[arrays]") {
     const std::string data(8, '\0');
     for (const std::string& bytes :
@@ -86,6 +106,7 @@ TEST_CASE("Torn and impossible array files are refused by name", "[arrays]") {
           by_hand(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", data),
           by_hand(R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", data),
           by_hand(R"({"a":{"dtype":"F8","shape":[8],"data_offsets":[0,8]}})", data),
-          by_hand(R"({"a":{"shape":[2],"data_offsets":[0,8]}})", data)})
+          by_hand(R"({"a":{"shape":[2],"data_offsets":[0,8]}})", data),
+          by_hand(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", data + "more")})
         CHECK(problem_of(bytes).find("x.safetensors") == 0);
 }

@@ -7,15 +7,12 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "shared/arrays/safetensors.hpp"
-#include "shared/core/digest.hpp"
+#include "shared/arrays/sealed_arrays.hpp"
 #include "shared/core/log.hpp"
+#include "shared/job/attempt_files.hpp"
 
 namespace leadsweep {
 namespace {
-
-constexpr const char* kCurrent = "checkpoint.safetensors";
-constexpr const char* kPrevious = "checkpoint.previous.safetensors";
 
 NamedArray to_array(const torch::Tensor& tensor) {
     const auto local = tensor.detach().to(torch::kCPU).contiguous();
@@ -48,19 +45,6 @@ void copy_into(const NamedArray& array, torch::Tensor tensor) {
     tensor.copy_(torch::from_blob(const_cast<std::byte*>(array.bytes.data()), array.shape, tensor.scalar_type()));
 }
 
-std::string digest_of(const ArrayFile& file) {
-    Sha256 digest;
-    for (const auto& [name, array] : file.arrays) {
-        digest.update(name.data(), name.size() + 1);
-        digest.update(array.bytes.data(), array.bytes.size());
-    }
-    for (const char* name : {"train_key", "position"}) {
-        const auto& text = file.metadata.at(name);
-        digest.update(text.data(), text.size() + 1);
-    }
-    return digest.finish();
-}
-
 /// Nothing where the file is not there or not whole.
 std::optional<ArrayFile> read_whole(const std::filesystem::path& path) {
     std::error_code ignored;
@@ -75,9 +59,9 @@ std::optional<ArrayFile> read_whole(const std::filesystem::path& path) {
             return std::nullopt;
         }
         if (file.metadata.contains("position") && file.metadata.contains("train_key") &&
-            file.metadata.contains("digest") && file.metadata.at("digest") == digest_of(file))
+            has_whole_seal(file))
             return file;
-        log::warning("{}: its content does not have the digest it names, passed over", path.string());
+        log::warning("{}: its seal is broken, passed over", path.string());
     } catch (const Error& error) {
         log::warning("{}; passed over", error.what());
     }
@@ -148,23 +132,23 @@ TrainPosition train_position_from(const std::string& text) {
     return position;
 }
 
-void save_checkpoint(const std::string& folder, const std::string& train_key, const TrainPosition& position,
+std::string save_checkpoint(const std::string& folder, const std::string& train_key, const TrainPosition& position,
                      const NamedTensors& tensors) {
     ArrayFile file;
     for (const auto& [name, tensor] : tensors) file.arrays.emplace(name, to_array(tensor));
     file.metadata["version"] = std::to_string(kCheckpointVersion);
     file.metadata["train_key"] = train_key;
     file.metadata["position"] = to_text(position);
-    file.metadata["digest"] = digest_of(file);
+    seal(file);
     const std::filesystem::path path(folder);
     std::error_code no_earlier_one;
-    std::filesystem::rename(path / kCurrent, path / kPrevious, no_earlier_one);
-    save_arrays(file, (path / kCurrent).string());
+    std::filesystem::rename(path / kCheckpointFile, path / kPreviousCheckpointFile, no_earlier_one);
+    return save_arrays(file, (path / kCheckpointFile).string());
 }
 
 std::optional<TrainPosition> load_checkpoint(const std::string& folder, const std::string& train_key,
                                              const NamedTensors& tensors) {
-    for (const char* name : {kCurrent, kPrevious}) {
+    for (const char* name : kCheckpointFiles) {
         const auto path = std::filesystem::path(folder) / name;
         const auto file = read_whole(path);
         if (!file) continue;

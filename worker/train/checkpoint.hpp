@@ -32,16 +32,16 @@ std::string to_text(const TrainPosition& position);
 TrainPosition train_position_from(const std::string& text);
 
 /// Raised when what a checkpoint holds changes: older ones are passed over then, and training starts anew.
-inline constexpr int kCheckpointVersion = 2;
+inline constexpr int kCheckpointVersion = 3;
 
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
-/// Writes checkpoint.safetensors in `folder`, durably; the one before becomes checkpoint.previous.safetensors.
-/// Throws FileError.
-void save_checkpoint(const std::string& folder, const std::string& train_key, const TrainPosition& position,
+/// Writes kCheckpointFile in `folder`, durably; the one before becomes kPreviousCheckpointFile. Returns the SHA-256 of
+/// the file. Throws FileError.
+std::string save_checkpoint(const std::string& folder, const std::string& train_key, const TrainPosition& position,
                      const NamedTensors& tensors);
 
-/// Fills `tensors` in place from the newest whole checkpoint of `folder`, its content verified by its digest. A torn
+/// Fills `tensors` in place from the newest whole checkpoint of `folder`, verified by its seal. A torn
 /// file, or one of another version of this file format, is told and passed over. Nothing is changed and nothing
 /// returned where there is no usable one. Throws InputError where the checkpoint is of another train_key or its arrays
 /// do not fit.

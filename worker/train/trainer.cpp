@@ -244,7 +244,8 @@ private:
 
     void save() {
         if (communicator_.rank() != 0 || hooks_.checkpoint_folder.empty()) return;
-        save_checkpoint(hooks_.checkpoint_folder, hooks_.train_key, position_, tensors());
+        const auto digest = save_checkpoint(hooks_.checkpoint_folder, hooks_.train_key, position_, tensors());
+        if (hooks_.on_checkpoint) hooks_.on_checkpoint(std::ssize(position_.epochs), digest);
     }
 
     /// Rank 0 reads; where that fails, all ranks must leave together: the others learn it from the broken group.

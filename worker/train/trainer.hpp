@@ -43,6 +43,8 @@ struct TrainHooks {
     std::function<bool()> should_stop;
     std::function<void(const TrainProgress&)> on_progress;
     std::function<void(const Epoch&)> on_epoch;
+    /// A checkpoint is durable: completed epochs, SHA-256 of its file. Called on rank 0 alone.
+    std::function<void(std::int64_t epochs, const std::string& digest)> on_checkpoint;
     std::string train_key;
     std::string checkpoint_folder;  ///< rank 0 saves here after every epoch and when stopped; "": nothing is saved
     std::string resume_folder;      ///< rank 0 goes on from the checkpoint that lies here, if one does; "": anew

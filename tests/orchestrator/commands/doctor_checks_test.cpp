@@ -5,8 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "shared/arrays/sealed_arrays.hpp"
 #include "shared/core/digest.hpp"
 #include "shared/core/files.hpp"
+#include "shared/job/attempt_files.hpp"
 #include "tests/orchestrator/store/sample_store.hpp"
 #include "tests/support/catch.hpp"
 
@@ -89,6 +91,41 @@ TEST_CASE("Attempts left open are findings only where no sweep runs") {
     CHECK(findings[0].remedy == Remedy::kCloseAttempts);
     patient.store.requeue_running();
     CHECK(check_rows(patient.reader(), {}).empty());
+}
+
+TEST_CASE("Checkpoints that are damaged or lost are found; newer ones than recorded are not") {
+    Patient patient;
+    const AttemptId attempt = testing::start(patient.store, patient.jobs[1]);
+    const std::string folder = fmt::format("{}/key/{}/", patient.places().work, attempt.value);
+    const std::string path = folder + kCheckpointFile;
+    const auto saved = [&](std::int64_t epoch) {
+        ArrayFile file;
+        file.metadata["epoch"] = std::to_string(epoch);
+        seal(file);
+        return save_arrays(file, path);
+    };
+    const auto findings = [&](Checkup checkup = {}) {
+        return check_checkpoints(patient.reader(), patient.places(), checkup);
+    };
+    patient.store.record_checkpoint({attempt, 4, saved(4)});
+    CHECK(findings().empty());
+    saved(5);  // and its worker had no time to say so
+    CHECK(findings().empty());
+
+    write_file_durably(path, read_file(path) + "x");
+    REQUIRE(findings().size() == 1);
+    CHECK(findings({.is_quick = true}).empty());
+    CHECK(findings({.is_served = true}).empty());
+    CHECK_THAT(findings()[0].what, ContainsText("checkpoint of job 2 after epoch 4 is damaged"));
+    CHECK_THAT(findings()[0].advice, ContainsText("trains anew"));
+    CHECK(findings()[0].remedy == Remedy::kRemove);
+    write_file_durably(folder + kPreviousCheckpointFile, "the one before");
+    CHECK_THAT(findings()[0].advice, ContainsText("from the checkpoint before"));
+
+    fs::remove(path);
+    CHECK_THAT(findings().at(0).what, ContainsText("is not there"));
+    testing::finish(patient.store, patient.jobs[1], testing::result_with_f1(0.5));
+    CHECK(findings().empty());
 }
 
 TEST_CASE("Folders of no attempt, of useless attempts, and half-written files are orphans; checkpoints are not") {

@@ -5,7 +5,9 @@
 #include <thread>
 
 #include "orchestrator/store/read_store.hpp"
+#include "shared/core/digest.hpp"
 #include "shared/core/files.hpp"
+#include "shared/job/attempt_files.hpp"
 #include "tests/orchestrator/store/sample_store.hpp"
 #include "tests/support/catch.hpp"
 
@@ -66,6 +68,23 @@ TEST_CASE("An outcome comes out when its result is in the database", "[store]") 
     CHECK(outcomes[1].job_index == 6);
     CHECK_FALSE(outcomes[1].model);
     CHECK(thread.pending() == 0);
+}
+
+TEST_CASE("Checkpoints are removed when the result is in the database, and stay where it is not", "[store]") {
+    StoreWithJobs some;
+    const auto finish = [&](std::uint64_t attempt, const std::string& digest) {
+        const std::string folder = some.folder.file(std::to_string(attempt));
+        for (const char* name : kCheckpointFiles) write_file_durably(folder + "/" + name, "weights");
+        const std::string written = write_job_result(result_with_f1(0.4), folder + "/result.cbor");
+        CommitThread thread(some.store);
+        thread.submit(start_of({attempt}, some.jobs[attempt]));
+        thread.submit(
+            FinishedAttempt{{attempt}, 0, folder + "/result.cbor", digest.empty() ? written : digest, {1.5, 10}});
+        wait_for_outcomes(thread, 1);
+        return newest_folder_with_checkpoint(some.folder.path().string());
+    };
+    CHECK(finish(1, "").empty());
+    CHECK(finish(2, sha256("another result")) == some.folder.file("2"));
 }
 
 TEST_CASE("A result file that is torn, missing or another one is not stored, and the others are", "[store]") {

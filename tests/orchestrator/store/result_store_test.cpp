@@ -44,6 +44,22 @@ TEST_CASE("A job finishes exactly once, whoever reports it again", "[store]") {
     CHECK(count(store.path(), "attempts WHERE outcome IS NULL") == 0);
 }
 
+TEST_CASE("The checkpoint that an open attempt saved last is known by its epoch and digest", "[store]") {
+    const TemporaryFolder folder;
+    ResultStore store = ResultStore::open(folder.file("a.sqlite"));
+    const std::vector<JobRow> rows = {job_row(0, 75, "bce")};
+    const JobId job = store.upsert_jobs(store.register_sweep("s", "y", "h"), rows).at(0);
+    const AttemptId attempt = start(store, job);
+    store.record_checkpoint({attempt, 1, "first"});
+    store.record_checkpoint({attempt, 2, "second"});
+    store.record_failed(attempt, FailureClass::kKilled, "signal 9", false, {1, 0});
+    store.record_checkpoint({attempt, 3, "of a worker that was taken for lost"});
+    const auto row =
+        ReadStore::open(store.path()).ask("SELECT checkpoint_epoch, checkpoint_digest FROM attempts").rows.at(0);
+    CHECK(as_integer(row[0]) == 2);
+    CHECK(as_text(row[1]) == "second");
+}
+
 TEST_CASE("A result of an attempt that was declared lost is refused", "[store]") {
     const TemporaryFolder folder;
     ResultStore store = ResultStore::open(folder.file("a.sqlite"));

@@ -42,8 +42,6 @@ CREATE TABLE jobs (
     CHECK ((state = 'finished') = (winning_attempt_id IS NOT NULL))
 ) STRICT;
 
-CREATE INDEX jobs_trained ON jobs (train_key) WHERE state = 'finished';
-
 CREATE TABLE sweep_jobs (
     sweep_id INTEGER NOT NULL REFERENCES sweeps (sweep_id),
     job_id   INTEGER NOT NULL REFERENCES jobs (job_id),
@@ -235,3 +233,7 @@ CREATE TABLE identity (
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX attempts_of_origin ON attempts (origin) WHERE origin IS NOT NULL;
+
+CREATE INDEX jobs_finished ON jobs (job_id) WHERE state = 'finished';
+
+CREATE INDEX jobs_of_train_key ON jobs (train_key);

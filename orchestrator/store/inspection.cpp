@@ -1,6 +1,7 @@
 #include "orchestrator/store/inspection.hpp"
 
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include "orchestrator/store/connection.hpp"
 #include "orchestrator/store/migrations.hpp"
@@ -11,10 +12,15 @@ namespace {
 /// The rows of a check; a file that is whole says "ok" alone.
 std::vector<std::string> findings_of(Connection& connection, const char* check) {
     std::vector<std::string> findings;
-    connection.each(check, [&](SQLite::Statement& row) {
-        const std::string text = row.getColumn(0).getString();
-        if (text != "ok") findings.push_back(text);
-    });
+    try {
+        connection.each(check, [&](SQLite::Statement& row) {
+            const std::string text = row.getColumn(0).getString();
+            if (text != "ok") findings.push_back(text);
+        });
+    } catch (const StoreError& error) {
+        if (error.code() != SQLITE_CORRUPT) throw;
+        findings.push_back(error.what());  // so damaged that the check cannot go on
+    }
     return findings;
 }
 

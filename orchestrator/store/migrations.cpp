@@ -15,7 +15,8 @@ constexpr std::array kMigrations = {Migration{1, embedded::_0001_initial_sql},
                                     Migration{2, embedded::_0002_plan_digest_sql},
                                     Migration{3, embedded::_0003_lead_importance_counts_sql},
                                     Migration{4, embedded::_0004_merge_sql},
-                                    Migration{5, embedded::_0005_checkpoints_sql}};
+                                    Migration{5, embedded::_0005_checkpoints_sql},
+                                    Migration{6, embedded::_0006_finished_jobs_sql}};
 
 }  // namespace
 

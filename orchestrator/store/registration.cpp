@@ -125,7 +125,7 @@ std::vector<StoredJob> ResultStore::load_states(std::span<const JobId> jobs) {
         Connection& db = *state_->connection;
         // Rows of jobs are long. The index knows which are finished, mostly all of them, and is read in one go.
         std::vector<bool> is_finished(static_cast<std::size_t>(db.integer("SELECT max(job_id) FROM jobs").value_or(0)) + 1);
-        db.each("SELECT job_id FROM jobs INDEXED BY jobs_trained WHERE state = 'finished'", [&](SQLite::Statement& row) {
+        db.each("SELECT job_id FROM jobs INDEXED BY jobs_finished WHERE state = 'finished'", [&](SQLite::Statement& row) {
             is_finished[static_cast<std::size_t>(row.getColumn(0).getInt64())] = true;
         });
         for (std::size_t i = 0; i < jobs.size(); ++i) {

@@ -253,7 +253,7 @@ void Supervisor::poll_once(int timeout_ms) {
 }
 
 void Supervisor::read_facts(Worker& worker) {
-    std::array<char, 65536> buffer{};
+    std::array<char, 65536> buffer;  // not cleared: this runs for every fact
     while (worker.child.facts.is_open()) {
         const ssize_t size = ::read(worker.child.facts.get(), buffer.data(), buffer.size());
         if (size < 0) break;
@@ -263,6 +263,7 @@ void Supervisor::read_facts(Worker& worker) {
             break;
         }
         worker.reader.feed({buffer.data(), static_cast<std::size_t>(size)});
+        if (static_cast<std::size_t>(size) < buffer.size()) break;  // the pipe is empty
     }
     try {
         while (auto frame = worker.reader.next()) on_fact(worker, decode_from_worker(*frame));

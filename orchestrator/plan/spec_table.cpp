@@ -5,7 +5,7 @@
 namespace leadsweep {
 
 SpecTable::SpecTable(const JobSpec& base, std::vector<SpecSlot> slots, std::vector<ValueId> ids)
-    : base_(base), slots_(std::move(slots)), ids_(std::move(ids)), jobs_(ids_.size() / slots_.size()) {
+    : base_(base), base_text_(base), slots_(std::move(slots)), ids_(std::move(ids)), jobs_(ids_.size() / slots_.size()) {
     for (const SpecSlot& slot : slots_) {
         auto& texts = texts_.emplace_back();
         for (const auto& value : slot.values) texts.push_back(text_of_setting(slot.key, value));
@@ -19,7 +19,7 @@ JobSpec SpecTable::operator[](std::size_t job) const {
 }
 
 std::string SpecTable::text(std::size_t job) const {
-    SpecText text(base_);
+    SpecText text = base_text_;
     const auto chosen = ids(job);
     for (std::size_t i = 0; i < slots_.size(); ++i) text.set(slots_[i].key, texts_[i][chosen[i]]);
     return text.whole();
@@ -33,7 +33,7 @@ nlohmann::json SpecTable::value(std::size_t job, const std::string& key) const {
 }
 
 Digest SpecTable::digest() const {
-    std::string text = SpecText(base_).whole();
+    std::string text = base_text_.whole();
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         text += '\n' + std::to_string(slots_[i].key);
         for (const SettingText& value : texts_[i]) text += ' ' + value.json;
@@ -44,7 +44,7 @@ Digest SpecTable::digest() const {
 }
 
 SpecCursor::SpecCursor(const SpecTable& table)
-    : table_(table), text_(table.base_), now_(table.slots_.size(), 0) {
+    : table_(table), text_(table.base_text_), now_(table.slots_.size(), 0) {
     fields_.assign(table.base_);
 }
 

@@ -49,6 +49,7 @@ public:
 private:
     friend class SpecCursor;
     JobSpec base_;
+    SpecText base_text_{base_};
     std::vector<SpecSlot> slots_;
     std::vector<std::vector<SettingText>> texts_;  ///< [slot][value]
     std::vector<ValueId> ids_;

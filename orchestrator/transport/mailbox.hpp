@@ -1,4 +1,4 @@
-// A queue between two threads. The reader may wait for it, or poll its descriptor together with others.
+// A queue between two threads. The reader waits for it, or, if it asks for that, polls its descriptor with others.
 #pragma once
 
 #include <chrono>
@@ -15,18 +15,24 @@
 
 namespace leadsweep {
 
-template <class Message>
+enum class MailboxReader { kWaits, kPolls };
+
+template <class Message, MailboxReader kReader = MailboxReader::kWaits>
 class Mailbox {
 public:
-    Mailbox() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+    Mailbox() {
+        if constexpr (kReader == MailboxReader::kPolls) event_ = UniqueDescriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    }
 
     void push(Message message) {
         {
             const std::lock_guard lock(mutex_);
             messages_.push_back(std::move(message));
             if (messages_.size() > 1) return;  // the reader has been called already
-            const std::uint64_t one = 1;
-            [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);
+            if constexpr (kReader == MailboxReader::kPolls) {
+                const std::uint64_t one = 1;
+                [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);
+            }
         }
         arrived_.notify_one();
     }
@@ -35,8 +41,10 @@ public:
     std::vector<Message> take() {
         const std::lock_guard lock(mutex_);
         if (messages_.empty()) return {};
-        std::uint64_t count = 0;
-        [[maybe_unused]] const auto read = ::read(event_.get(), &count, sizeof count);
+        if constexpr (kReader == MailboxReader::kPolls) {
+            std::uint64_t count = 0;
+            [[maybe_unused]] const auto read = ::read(event_.get(), &count, sizeof count);
+        }
         return std::exchange(messages_, {});
     }
 
@@ -50,7 +58,11 @@ public:
     }
 
     /// Readable while there is something to take.
-    int descriptor() const { return event_.get(); }
+    int descriptor() const
+        requires(kReader == MailboxReader::kPolls)
+    {
+        return event_.get();
+    }
 
 private:
     std::mutex mutex_;

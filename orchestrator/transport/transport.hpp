@@ -14,7 +14,7 @@ namespace leadsweep {
 
 /// Both directions between one supervisor's thread and the thread that speaks for it.
 struct SupervisorMail {
-    Mailbox<ToSupervisor> to_supervisor;
+    Mailbox<ToSupervisor, MailboxReader::kPolls> to_supervisor;
     Mailbox<FromSupervisor> from_supervisor;
 };
 

@@ -1,57 +1,73 @@
 #include "shared/core/cbor.hpp"
 
 #include <cstddef>
+#include <utility>
+#include <vector>
 
 namespace leadsweep {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kMostLevels = 64;
-constexpr std::size_t kHarmlessBytes = 1024;  ///< so few bytes cannot nest deep enough to matter
+constexpr std::size_t kMostLevels = 64;
 
-/// Follows the levels and keeps nothing else.
-class LevelCounter : public nlohmann::json_sax<Json> {
+/// Puts a value together as it is read, down to kMostLevels.
+class Builder : public nlohmann::json_sax<Json> {
 public:
-    bool is_too_deep() const { return is_too_deep_; }
+    Json take() { return std::move(root_); }
 
-    bool start_object(std::size_t) override { return enter(); }
-    bool start_array(std::size_t) override { return enter(); }
+    bool null() override { return add(nullptr); }
+    bool boolean(bool value) override { return add(value); }
+    bool number_integer(number_integer_t value) override { return add(value); }
+    bool number_unsigned(number_unsigned_t value) override { return add(value); }
+    bool number_float(number_float_t value, const string_t&) override { return add(value); }
+    bool string(string_t& value) override { return add(std::move(value)); }
+    bool binary(binary_t& value) override { return add(std::move(value)); }
+    bool start_object(std::size_t) override { return enter(Json::object()); }
+    bool start_array(std::size_t) override { return enter(Json::array()); }
     bool end_object() override { return leave(); }
     bool end_array() override { return leave(); }
-    bool key(string_t&) override { return true; }
-    bool null() override { return true; }
-    bool boolean(bool) override { return true; }
-    bool number_integer(number_integer_t) override { return true; }
-    bool number_unsigned(number_unsigned_t) override { return true; }
-    bool number_float(number_float_t, const string_t&) override { return true; }
-    bool string(string_t&) override { return true; }
-    bool binary(binary_t&) override { return true; }
-    bool parse_error(std::size_t, const std::string&, const Json::exception&) override { return false; }
+    bool key(string_t& name) override {
+        keyed_ = &(*open_.back())[name];
+        return true;
+    }
+    bool parse_error(std::size_t position, const std::string&, const Json::exception& error) override {
+        throw Json::parse_error::create(error.id, position, error.what(), nullptr);
+    }
 
 private:
-    bool enter() {
-        is_too_deep_ = is_too_deep_ || ++levels_ > kMostLevels;
-        return !is_too_deep_;
+    Json& place(Json value) {
+        if (open_.empty()) return root_ = std::move(value);
+        if (open_.back()->is_object()) return *keyed_ = std::move(value);
+        open_.back()->push_back(std::move(value));
+        return open_.back()->back();
+    }
+    bool add(Json value) {
+        place(std::move(value));
+        return true;
+    }
+    bool enter(Json empty) {
+        if (open_.size() == kMostLevels)
+            throw Json::other_error::create(501, "more levels than any message has", nullptr);
+        open_.push_back(&place(std::move(empty)));
+        return true;
     }
     bool leave() {
-        --levels_;
+        open_.pop_back();
         return true;
     }
 
-    int levels_ = 0;
-    bool is_too_deep_ = false;
+    Json root_;
+    std::vector<Json*> open_;  ///< the last one grows; those before hold it, and do not move while it does
+    Json* keyed_ = nullptr;    ///< where the next value of the open object goes
 };
 
 }  // namespace
 
 nlohmann::json parse_cbor(std::string_view bytes) {
-    if (bytes.size() > kHarmlessBytes) {
-        LevelCounter counter;
-        Json::sax_parse(bytes, &counter, Json::input_format_t::cbor);
-        if (counter.is_too_deep()) throw Json::other_error::create(501, "more levels than any message has", nullptr);
-    }
-    return Json::from_cbor(bytes);
+    Builder builder;
+    Json::sax_parse(bytes, &builder, Json::input_format_t::cbor);
+    return builder.take();
 }
 
 }  // namespace leadsweep

@@ -81,8 +81,8 @@ void append(const char* variable, const std::string& line) {
 class Execution {
 public:
     explicit Execution(const Assign& assign) : name_(fmt::format("{} {}", assign.key, assign.attempt.value)) {
-        std::random_device random;
-        token_ = random();
+        static std::mt19937 random{std::random_device{}()};
+        token_ = static_cast<std::uint32_t>(random());
         note("start");
     }
     void note(const char* what) const {
@@ -185,7 +185,7 @@ void train(const Execution& execution, const Assign& assign, int epochs) {
 void run_attempt(const Assign& assign) {
     const auto parts = split(setting("LEADSWEEP_FAKE_MODE", "ok"), ':');
     const double fraction = parts.size() > 1 ? std::stod(parts[1]) : 1.0;
-    const std::string mode = chance(assign) < fraction ? parts[0] : "ok";
+    const std::string mode = fraction >= 1 || chance(assign) < fraction ? parts[0] : "ok";
     const Execution execution(assign);
     misbehave(mode, assign);
     if (const int epochs = std::stoi(setting("LEADSWEEP_FAKE_EPOCHS", "0")); epochs > 0)

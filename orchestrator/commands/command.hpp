@@ -20,7 +20,8 @@ struct Places {
 /// Absolute paths, defaults filled in. Makes nothing.
 Places resolve_places(Places places);
 std::string host_name();
-/// Lowers this process's priority where a sweep runs on the database: who asks shall not slow it.
+/// Where a sweep runs on the database, this process gets the lowest priority once it has used half a second of a
+/// processor: who asks shall not slow it. To be called once, by a command of one thread.
 void give_way_to_sweep(const Places& places);
 
 /// Adds --db, --work, --scratch and --worker.

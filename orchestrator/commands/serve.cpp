@@ -22,7 +22,7 @@ constexpr std::int64_t kFailuresShown = 5;
 constexpr std::int64_t kLogLines = 20;
 constexpr std::int64_t kLogBytes = 4000;
 constexpr std::size_t kCurvePoints = 200;
-constexpr int kNice = 10;  ///< a sweep on this machine goes first
+constexpr int kNice = 15;  ///< a sweep on this machine goes first
 
 struct ServeOptions {
     LiveOptions live;

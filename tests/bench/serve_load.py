@@ -68,7 +68,7 @@ def run_once(program, arguments, folder, readers):
         serve = subprocess.Popen([program, "serve", "--db", str(db)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         port = int(serve.stdout.readline().rsplit(":", 1)[1].strip("/\n"))
         question = subprocess.Popen([program, "query", LONG, "--db", str(db)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.setpriority(os.PRIO_PROCESS, 0, 15)  # readers stand for other machines: here they get what the sweep leaves
+        os.setpriority(os.PRIO_PROCESS, 0, 19)  # readers stand for other machines: here they get what the sweep leaves
         counts = asyncio.run(watch(port, readers, sweep))
         os.setpriority(os.PRIO_PROCESS, 0, 0)  # needs root
         counts["question_ran"] = question.poll() is None

@@ -4,6 +4,8 @@
 #include <fstream>
 #include <memory>
 
+#include <sys/resource.h>
+
 #include <fmt/format.h>
 
 #include "tests/e2e/sweep_folder.hpp"
@@ -71,6 +73,24 @@ TEST_CASE("Watching ends with the sweep") {
     const Outcome outcome = folder.leadsweep({"status", "--watch"}, 60);
     CHECK(outcome.code == 0);
     CHECK(says(outcome.out, {"Sweep fake has been running", "No sweep runs"}));
+}
+
+TEST_CASE("A question that takes long gives way to a running sweep") {
+    SweepFolder folder;
+    const auto ask_long = [&](const std::string& stem) {
+        const std::string endless =
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+        return std::make_unique<Process>(folder.command({"query", endless}), folder.environment, folder.path(stem));
+    };
+    const int own = getpriority(PRIO_PROCESS, 0);
+    {
+        const RunningSweep sweep(folder, "5");
+        const auto question = ask_long("during");
+        CHECK(getpriority(PRIO_PROCESS, static_cast<id_t>(question->pid())) == own);
+        CHECK(wait_until(20, [&] { return getpriority(PRIO_PROCESS, static_cast<id_t>(question->pid())) == 19; }));
+    }
+    const auto question = ask_long("after");
+    CHECK_FALSE(wait_until(2, [&] { return getpriority(PRIO_PROCESS, static_cast<id_t>(question->pid())) != own; }));
 }
 
 TEST_CASE("Cancelled jobs of a running sweep are stopped or never start, and stay cancelled until retried") {

@@ -12,6 +12,7 @@ namespace leadsweep {
 namespace {
 
 constexpr auto kReceiveTimeout = std::chrono::milliseconds(20);
+constexpr auto kCommitTimeout = std::chrono::milliseconds(1);
 constexpr double kBeatInterval_s = 0.5;
 constexpr double kTickInterval_s = 0.2;
 constexpr double kViewInterval_s = 0.2;
@@ -111,7 +112,8 @@ void Coordinator::serve() {
     double next_tick = 0;
     double next_view = 0;
     while (!is_over()) {
-        auto messages = transport_.receive(kReceiveTimeout);
+        const bool is_idle = attempts_.empty() && commits_.pending() > 0;  // only the database is waited for
+        auto messages = transport_.receive(is_idle ? kCommitTimeout : kReceiveTimeout);
         clock_.turn();
         for (Received& received : messages) on_message(received.rank, received.message);
         for (const CommitOutcome& outcome : commits_.take_outcomes()) on_committed(outcome);
@@ -128,6 +130,7 @@ void Coordinator::serve() {
             next_tick = now + kTickInterval_s;
         }
         carry_out_decisions();
+        if (attempts_.empty()) commits_.hurry();
         if (now >= next_view) {
             show_progress(now);
             next_view = now + kViewInterval_s;

@@ -63,6 +63,15 @@ void CommitThread::add(Change change) {
     changed_.notify_one();
 }
 
+void CommitThread::hurry() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (waiting_.empty() || is_hurried_) return;
+        is_hurried_ = true;
+    }
+    changed_.notify_one();
+}
+
 std::vector<CommitOutcome> CommitThread::take_outcomes() {
     const std::lock_guard lock(mutex_);
     if (failure_) std::rethrow_exception(failure_);
@@ -87,7 +96,8 @@ void CommitThread::serve() {
             continue;
         }
         if (waiting_.empty()) return;
-        changed_.wait_for(lock, kGathering, [&] { return is_ending_; });
+        changed_.wait_for(lock, kGathering, [&] { return is_ending_ || is_hurried_; });
+        is_hurried_ = false;
         std::vector<Change> batch = std::exchange(waiting_, {});
         if (failure_) continue;
         in_work_ = batch.size();

@@ -50,6 +50,9 @@ public:
     /// database, answers that must not come too early. It must not throw.
     void after_commit(std::function<void(ResultStore&)> step);
 
+    /// What waits is committed now: nothing more is expected to join it.
+    void hurry();
+
     /// Outcomes since the last call. Throws what the database threw: nothing is stored from there on.
     std::vector<CommitOutcome> take_outcomes();
     /// Changes that are not durable yet.
@@ -76,6 +79,7 @@ private:
     std::exception_ptr failure_;
     bool has_news_ = false;  ///< commits since the last snapshot; the thread's own
     std::optional<std::chrono::steady_clock::time_point> last_snapshot_;
+    bool is_hurried_ = false;
     bool is_ending_ = false;
     std::thread thread_;
 };

@@ -2,7 +2,8 @@
 """How much 100 readers of `leadsweep serve` and a long question slow a running sweep: printed, never asserted on.
 
 Runs the sweep file alternately alone and watched, each time on a new database, in one session (so that priorities count), and
-prints the medians. Usage: serve_load.py LEADSWEEP SWEEP.yaml [--pairs 3] [--readers 100] [more arguments of `leadsweep run` after --]
+prints the medians and the median ratio of neighbouring runs: a machine's own speed drifts by more than readers cost.
+Usage: serve_load.py LEADSWEEP SWEEP.yaml [--pairs 3] [--readers 100] [more arguments of `leadsweep run` after --]
 """
 import argparse
 import asyncio
@@ -55,6 +56,11 @@ async def watch(port, readers, sweep):
     return counts
 
 
+def cpu_seconds(pid):
+    usage = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(usage[11]) + int(usage[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def run_once(program, arguments, folder, readers):
     db = folder / "sweep.sqlite"
     run = [program, "run", *arguments, "--db", str(db), "--quiet"]
@@ -68,14 +74,15 @@ def run_once(program, arguments, folder, readers):
         serve = subprocess.Popen([program, "serve", "--db", str(db)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         port = int(serve.stdout.readline().rsplit(":", 1)[1].strip("/\n"))
         question = subprocess.Popen([program, "query", LONG, "--db", str(db)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        own = time.process_time()
         os.setpriority(os.PRIO_PROCESS, 0, 19)  # readers stand for other machines: here they get what the sweep leaves
         counts = asyncio.run(watch(port, readers, sweep))
         os.setpriority(os.PRIO_PROCESS, 0, 0)  # needs root
         counts["question_ran"] = question.poll() is None
+        counts |= {"readers_cpu_s": time.process_time() - own, "question_cpu_s": cpu_seconds(question.pid),
+                   "serve_cpu_s": cpu_seconds(serve.pid)}
         question.kill()
         question.wait()
-        usage = pathlib.Path(f"/proc/{serve.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        counts["serve_cpu_s"] = (int(usage[11]) + int(usage[12])) / os.sysconf("SC_CLK_TCK")
         serve.send_signal(signal.SIGTERM)
         counts["serve_code"] = serve.wait(20)
         ended = counts.pop("ended")
@@ -102,8 +109,10 @@ def main():
                 seconds, counts = run_once(options.program, [options.sweep, *more], pathlib.Path(folder), readers)
                 times.append(seconds)
                 print(f"{'watched' if readers else 'alone  '} {seconds:7.2f} s", counts or "", flush=True)
-    a, w = statistics.median(alone), statistics.median(watched)
-    print(f"median alone {a:.2f} s, watched by {options.readers} readers and a long question {w:.2f} s: {100 * (w / a - 1):+.1f} %")
+    ratios = [w / a for w, a in zip(watched, alone)]
+    print(f"median alone {statistics.median(alone):.2f} s, watched by {options.readers} readers and a long question "
+          f"{statistics.median(watched):.2f} s; median of {options.pairs} pairs {100 * (statistics.median(ratios) - 1):+.1f} % "
+          f"({100 * (min(ratios) - 1):+.1f} to {100 * (max(ratios) - 1):+.1f})")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ void write_two_nodes(SweepFolder& folder) {
         folder.path("hosts");
     folder.environment["OMPI_MCA_rmaps_base_mapping_policy"] = "node:oversubscribe";
     folder.environment["OMPI_MCA_btl"] = "self,tcp";  // shared memory has one place for both nodes' ranks 0
+    // Open MPI 5 asks the kernel for a route by the other node's interface: to an address of this machine there is none.
+    folder.environment["OMPI_MCA_reachable"] = "weighted";
 }
 
 /// Daemons of mpirun, and the one above a process.

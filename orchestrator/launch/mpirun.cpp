@@ -202,6 +202,8 @@ int run_under_mpirun(int ranks, const std::vector<std::string>& arguments, const
     // A daemon whose node is cut off ends within a minute, not after six.
     for (const auto& [name, value] : {std::pair("time", "20"), {"intvl", "5"}, {"probes", "4"}})
         ::setenv(fmt::format("OMPI_MCA_oob_tcp_keepalive_{}", name).c_str(), value, 0);
+    // Open MPI 5 over TCP: the death of a rank closes its connections, which ends all others unless faults are expected.
+    ::setenv("OMPI_MCA_mpi_ft_enable", "true", 0);
     std::vector<std::string> command{"mpirun", "--oversubscribe",    "--enable-recovery", "--bind-to", "none",
                                      "-n",     std::to_string(ranks)};
     command.insert(command.end(), arguments.begin(), arguments.end());

@@ -190,7 +190,9 @@ TEST_CASE("With --ranks a killed rank and then its node's daemon cost no job") {
     const pid_t rank = process_of_rank(sweep.pid(), 2);
     REQUIRE(rank > 0);
     ::kill(rank, SIGKILL);
-    REQUIRE(wait_until(20, [&] { return sweep.error_text().find("is lost") != std::string::npos; }));
+    const bool is_told = wait_until(20, [&] { return sweep.error_text().find("is lost") != std::string::npos; });
+    INFO(sweep.error_text());
+    REQUIRE(is_told);
     const auto daemons = daemons_below(sweep.pid());
     if (daemons.empty()) LEADSWEEP_SKIP("this mpirun starts no daemons of its own here");
     ::kill(daemons.front(), SIGKILL);

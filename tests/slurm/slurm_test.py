@@ -40,13 +40,13 @@ def started(cluster, sweep, at_least=4):
     return wait_for(f"{at_least} jobs are finished", 60, some)
 
 
-def require_resumed(cluster, sweep, job, seconds=90):
+def require_resumed(cluster, sweep, job, seconds=90, restarts_allowed=(1,)):
     """The job went back into the queue by itself, ran again and completed the sweep; nothing was done twice."""
     cluster.wait_for_state(job, ["COMPLETED"], seconds)
     sweep.require_complete()
     restarts = int(cluster.job(job)["Restarts"])
     print(f"restarts {restarts}, jobs redone {sweep.jobs_redone()}, completed epochs redone {sweep.epochs_redone()}")
-    assert restarts == 1, restarts
+    assert restarts in restarts_allowed, restarts
     assert sweep.jobs_redone() == 0
     assert sweep.epochs_redone() == 0
 
@@ -92,7 +92,9 @@ def preempted(programs):
         other = cluster.call("sbatch", "--parsable", "-p", "high", "-N4", "--gpus-per-node=2", "-t", "1",
                              "--wrap", "sleep 3").stdout.strip()
         cluster.wait_for_state(other, ["COMPLETED"], 60)
-        require_resumed(cluster, sweep, job)
+        # Slurm 24.11 keeps its own wish to requeue, though the job has done so in time, and starts it once more when it is
+        # complete: that start finds nothing to do.
+        require_resumed(cluster, sweep, job, restarts_allowed=(1, 2))
 
 
 @case("A killed node costs no job: the sweep completes on the others or in the next allocation")

@@ -133,8 +133,13 @@ $([ "${ADDR#127.}" != "$ADDR" ] && echo 'export OMPI_MCA_btl_tcp_if_include=lo O
 ENV
 . "$DIR/env.sh"
 
-slurmctld -c -f "$SLURM_CONF" || { "$HERE/stop.sh" "$DIR"; die "slurmctld failed: $(tail -n 5 "$DIR/log/slurmctld.log" 2>/dev/null)"; }
-if [ "$UTS" = 1 ]; then { cat /etc/hosts; echo "$ADDR $HOST $(seq -s ' ' -f 'n%g' "$N")"; } > "$DIR/hosts"; fi
+# The controller calls back whoever waits in a job by the name of its node.
+if [ "$UTS" = 1 ]; then
+  { cat /etc/hosts; echo "$ADDR $HOST $(seq -s ' ' -f 'n%g' "$N")"; } > "$DIR/hosts"
+  unshare -m bash -c 'mount --bind "$1/hosts" /etc/hosts && exec slurmctld -c -f "$1/slurm.conf"' x "$DIR"
+else
+  slurmctld -c -f "$SLURM_CONF"
+fi || { "$HERE/stop.sh" "$DIR"; die "slurmctld failed: $(tail -n 5 "$DIR/log/slurmctld.log" 2>/dev/null)"; }
 for i in $(seq "$N"); do
   mkdir -p "$DIR/spool/n$i" "$DIR/tmp/n$i"
   if [ "$UTS" = 1 ]; then

@@ -203,12 +203,13 @@ TEST_CASE("Convolutions by Fourier transforms have the values and gradients of L
     const std::int64_t samples = GENERATE(1, 7, 40, 121, 500);
     const std::int64_t records = GENERATE(0, 3);
     const auto shared = torch::randn({records, 4, 1, samples}, type).contiguous(torch::MemoryFormat::ChannelsLast);
+    // LibTorch computes in float64: what is left is our rounding alone.
     auto ours = shared.clone().requires_grad_();
-    auto theirs = shared.clone().requires_grad_();
+    auto theirs = shared.to(torch::kFloat64, /*non_blocking=*/false, /*copy=*/true).requires_grad_();
     std::vector<torch::Tensor> our_weights, their_weights, outputs;
     for (const std::int64_t kernel : {40, 21, 2, 1}) {
         our_weights.push_back(torch::randn({3, 4, 1, kernel}, type).requires_grad_());
-        their_weights.push_back(our_weights.back().detach().clone().requires_grad_());
+        their_weights.push_back(our_weights.back().detach().to(torch::kFloat64, false, true).requires_grad_());
         const auto padded = torch::constant_pad_nd(theirs, {(kernel - 1) / 2, kernel / 2});
         outputs.push_back(torch::conv2d(padded, their_weights.back()));
     }
@@ -217,9 +218,9 @@ TEST_CASE("Convolutions by Fourier transforms have the values and gradients of L
     CHECK(found.sizes() == expected.sizes());
     CAPTURE(samples, records);
     CHECK((records == 0 || found.is_contiguous(torch::MemoryFormat::ChannelsLast)));
-    const auto gradient = torch::randn_like(expected);
+    const auto gradient = torch::randn(expected.sizes(), type);
     found.backward(gradient);
-    expected.backward(gradient);
+    expected.backward(gradient.to(torch::kFloat64));
     const double rounding = type == torch::kFloat32 ? 1e-6 : 1e-14;
     const auto is_close = [rounding](const torch::Tensor& a, const torch::Tensor& b) {
         return (a - b).norm().item<double>() <= rounding * b.norm().item<double>();

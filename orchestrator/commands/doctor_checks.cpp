@@ -191,7 +191,7 @@ std::vector<Finding> check_checkpoints(const ReadStore& store, const Places& pla
     const auto saved = store.ask(
         "SELECT a.job_id, a.folder, a.checkpoint_digest, a.checkpoint_epoch, max(a.attempt_id) FROM attempts AS a "
         "JOIN jobs AS j USING (job_id) WHERE j.state <> 'finished' AND a.checkpoint_digest IS NOT NULL "
-        "AND a.origin IS NULL GROUP BY a.job_id ORDER BY a.job_id");
+        "AND a.outcome IS NOT 'invalid' AND a.origin IS NULL GROUP BY a.job_id ORDER BY a.job_id");
     for (const auto& row : saved.rows) {
         const std::string folder = places.work + "/" + as_text(row[1]);
         const std::string path = folder + "/" + kCheckpointFile;
@@ -203,8 +203,7 @@ std::vector<Finding> check_checkpoints(const ReadStore& store, const Places& pla
         if (!fs::exists(path))
             findings.push_back({name + " is not there", path, "put it back, or " + fallback});
         else if (!checkup.is_quick && !is_whole_checkpoint(path, as_text(row[2])))
-            findings.push_back(
-                {name + " is damaged", path, "remove it: " + fallback, Remedy::kRemove, {}, path});
+            findings.push_back({name + " is damaged", path, "remove it: " + fallback, Remedy::kRemove, {}, path});
     }
     return findings;
 }

@@ -21,7 +21,8 @@ template <class Message, MailboxReader kReader = MailboxReader::kWaits>
 class Mailbox {
 public:
     Mailbox() {
-        if constexpr (kReader == MailboxReader::kPolls) event_ = UniqueDescriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+        if constexpr (kReader == MailboxReader::kPolls)
+            event_ = UniqueDescriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     }
 
     void push(Message message) {

@@ -49,7 +49,8 @@ std::vector<std::string> fuzz::seeds() {
     std::vector<std::string> seeds;
     for (const FromWorker& fact :
          {FromWorker{Hello{}}, FromWorker{Progress{{1}, "training", 2, 30, 0.5, 0.1, 44.0}},
-          FromWorker{CheckpointSaved{{1}, 2, "abc"}}, FromWorker{Finished{{1}, 2.0, "p", "d"}}, FromWorker{Failed{{1}, FailureClass::kOomDevice, "no memory"}},
+          FromWorker{CheckpointSaved{{1}, 2, "abc"}}, FromWorker{Finished{{1}, 2.0, "p", "d"}},
+          FromWorker{Failed{{1}, FailureClass::kOomDevice, "no memory"}},
           FromWorker{RendezvousOffered{{1}, "127.0.0.1:1", "t"}}})
         seeds.push_back(encode(FromSupervisor{FromWorkerOf{{4}, fact, 12}}));
     for (const ToWorker& command : {ToWorker{assign}, ToWorker{Prepare{}}, ToWorker{Stop{{3}}}})

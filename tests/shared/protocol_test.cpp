@@ -28,7 +28,8 @@ TEST_CASE("Every message survives the wire", "[protocol]") {
     hello.semantics = {1, 2};
     for (const FromWorker& up :
          {FromWorker{hello}, FromWorker{Beat{}}, FromWorker{Progress{{1}, "training", 2, 30, 0.5, 0.1, 44.0}},
-          FromWorker{CheckpointSaved{{1}, 2, "abc"}}, FromWorker{Finished{{1}, 2.0, "p", "d"}}, FromWorker{Failed{{1}, FailureClass::kOomDevice, "no memory"}},
+          FromWorker{CheckpointSaved{{1}, 2, "abc"}}, FromWorker{Finished{{1}, 2.0, "p", "d"}},
+          FromWorker{Failed{{1}, FailureClass::kOomDevice, "no memory"}},
           FromWorker{RendezvousOffered{{1}, "127.0.0.1:1", "t"}}, FromWorker{Prepared{{9}, 1.0}}}) {
         const FromSupervisor wrapped = FromWorkerOf{{4}, up, 12};
         CHECK(encode(decode_from_supervisor(encode(wrapped))) == encode(wrapped));

@@ -39,6 +39,7 @@
 #include "shared/ecg/catalogue.hpp"
 #include "shared/ecg/classes.hpp"
 #include "shared/ecg/leads.hpp"
+#include "shared/job/attempt_files.hpp"
 #include "shared/job/job_result.hpp"
 #include "shared/job/semantics.hpp"
 #include "shared/protocol/codec.hpp"
@@ -170,14 +171,14 @@ void work(const Execution& execution, double seconds) {
 /// Epochs that an earlier attempt completed.
 int epochs_done(const Assign& assign) {
     if (assign.resume_folder.empty()) return 0;
-    return std::stoi(read_file(assign.resume_folder + "/checkpoint.safetensors"));
+    return std::stoi(read_file(assign.resume_folder + "/" + kCheckpointFile));
 }
 
 /// Like training: a checkpoint after every epoch, so that what is interrupted goes on from the last one.
 void train(const Execution& execution, const Assign& assign, int epochs) {
     for (int epoch = epochs_done(assign); epoch < epochs; ++epoch) {
         work(execution, length_of(assign) / epochs);
-        write_file_durably(assign.attempt_folder + "/checkpoint.safetensors", std::to_string(epoch + 1));
+        write_file_durably(assign.attempt_folder + "/" + kCheckpointFile, std::to_string(epoch + 1));
         execution.note("epoch");
     }
 }

@@ -22,13 +22,17 @@ std::int64_t count(const std::string& path, const std::string& sql) {
     return as_integer(ReadStore::open(path).ask("SELECT count(*) FROM " + sql).rows.at(0).at(0)).value();
 }
 
+struct StoreWithJob {
+    TemporaryFolder folder;
+    ResultStore store = ResultStore::open(folder.file("a.sqlite"));
+    JobId job = store.upsert_jobs(store.register_sweep("s", "y", "h"), std::vector{job_row(0, 75, "bce")}).at(0);
+};
+
 }  // namespace
 
 TEST_CASE("A job finishes exactly once, whoever reports it again", "[store]") {
-    const TemporaryFolder folder;
-    ResultStore store = ResultStore::open(folder.file("a.sqlite"));
-    const std::vector<JobRow> rows = {job_row(0, 75, "bce")};
-    const JobId job = store.upsert_jobs(store.register_sweep("s", "y", "h"), rows).at(0);
+    StoreWithJob one;
+    auto& [folder, store, job] = one;
     const AttemptId first = start(store, job);
     const AttemptId second = start(store, job);
     CHECK(store.record_finished(first, result_with_f1(0.4), {1, 0}));
@@ -45,10 +49,8 @@ TEST_CASE("A job finishes exactly once, whoever reports it again", "[store]") {
 }
 
 TEST_CASE("The checkpoint that an open attempt saved last is known by its epoch and digest", "[store]") {
-    const TemporaryFolder folder;
-    ResultStore store = ResultStore::open(folder.file("a.sqlite"));
-    const std::vector<JobRow> rows = {job_row(0, 75, "bce")};
-    const JobId job = store.upsert_jobs(store.register_sweep("s", "y", "h"), rows).at(0);
+    StoreWithJob one;
+    auto& [folder, store, job] = one;
     const AttemptId attempt = start(store, job);
     store.record_checkpoint({attempt, 1, "first"});
     store.record_checkpoint({attempt, 2, "second"});
@@ -61,10 +63,8 @@ TEST_CASE("The checkpoint that an open attempt saved last is known by its epoch 
 }
 
 TEST_CASE("A result of an attempt that was declared lost is refused", "[store]") {
-    const TemporaryFolder folder;
-    ResultStore store = ResultStore::open(folder.file("a.sqlite"));
-    const std::vector<JobRow> rows = {job_row(0, 75, "bce")};
-    const JobId job = store.upsert_jobs(store.register_sweep("s", "y", "h"), rows).at(0);
+    StoreWithJob one;
+    auto& [folder, store, job] = one;
     const AttemptId lost = start(store, job);
     CHECK(store.record_failed(lost, FailureClass::kNodeLost, "no heartbeat", false, {1, 0}));
     CHECK_FALSE(store.record_finished(lost, result_with_f1(0.1), {1, 0}));

@@ -56,7 +56,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
 std::vector<std::string> fuzz::seeds() {
     const std::string folder = LEADSWEEP_SOURCE_DIR "/tests/reference/wfdb/";
     std::vector<std::string> seeds;
-    for (const char* name : {"tiny_int16", "tiny_int16_big_endian", "tiny_double", "level5", "level5_compressed"})
+    for (const char* name : {"tiny_int16", "tiny_int16_big_endian", "tiny_double", "level5", "level5_compressed",
+                             "level5_long_name", "level5_structure"})
         seeds.push_back(read_file(folder + name + ".mat"));
     return seeds;
 }

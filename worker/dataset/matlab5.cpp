@@ -5,12 +5,14 @@
 #include <bit>
 #include <limits>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 #include <matio.h>
+#include <zlib.h>
 
 #include "shared/core/errors.hpp"
 #include "worker/dataset/matlab_value.hpp"
@@ -74,28 +76,54 @@ std::size_t end_of_element(std::span<const std::byte> file, std::size_t place, b
     return place + kTagBytes + (length + 7) / 8 * 8;
 }
 
-/// Looks at flags, dimensions and name of a matrix whose tag lies at `place`: matio trusts their lengths.
-void check_matrix(std::span<const std::byte> file, std::size_t place, bool is_swapped,
+constexpr std::size_t kLongestName = 64;
+/// Tag, flags, two dimensions, the longest name and the tag of the data: all that is looked at in a matrix.
+constexpr std::size_t kMostHeadBytes = 8 + 16 + 16 + (8 + kLongestName) + 8;
+
+/// Looks at flags, dimensions and name of a matrix, whose `head` begins with its tag: matio trusts their lengths.
+/// `size`: the bytes that the matrix has, its tag included.
+void check_matrix(std::span<const std::byte> head, std::size_t size, bool is_swapped,
                   const std::filesystem::path& path) {
     constexpr std::size_t kDimensions = 24;  // behind the matrix's own tag and the flags
     constexpr std::size_t kName = 40;        // behind two dimensions
-    constexpr std::size_t kLongestName = 64;
-    if (place + kName + kTagBytes > file.size()) fail(path, "MATLAB level 5: truncated within a matrix");
-    const std::uint32_t kind = word_at(file, place + 16, is_swapped) & 0xFFU;
+    if (kName + kTagBytes > head.size()) fail(path, "MATLAB level 5: truncated within a matrix");
+    const std::uint32_t kind = word_at(head, 16, is_swapped) & 0xFFU;
     if (kind != MAT_C_CHAR && (kind < MAT_C_DOUBLE || kind > MAT_C_UINT64))
         fail(path, fmt::format("MATLAB level 5: found a structure, a cell, a sparse matrix or an object (class {}), "
                                "expected a full matrix alone: save it with -v4 or -v6",
                                kind));
-    const bool has_two = word_at(file, place + kDimensions, is_swapped) == MAT_T_INT32 &&
-                         word_at(file, place + kDimensions + 4, is_swapped) == 2 * sizeof(std::int32_t);
-    const std::size_t data = end_of_element(file, place + kName, is_swapped);
-    if (!has_two || data > place + kName + kTagBytes + kLongestName || data + kTagBytes > file.size() ||
-        end_of_element(file, data, is_swapped) > file.size())
+    const bool has_two = word_at(head, kDimensions, is_swapped) == MAT_T_INT32 &&
+                         word_at(head, kDimensions + 4, is_swapped) == 2 * sizeof(std::int32_t);
+    const std::size_t data = end_of_element(head, kName, is_swapped);
+    if (!has_two || data > kName + kTagBytes + kLongestName || data + kTagBytes > head.size() ||
+        end_of_element(head, data, is_swapped) > size)
         fail(path, "MATLAB level 5: found a matrix that has not two dimensions, or is damaged");
 }
 
+/// The first bytes of what a compressed element holds.
+std::vector<std::byte> start_of_compressed(std::span<const std::byte> compressed) {
+    std::vector<std::byte> start(kMostHeadBytes);
+    z_stream stream{};
+    if (::inflateInit(&stream) != Z_OK) throw std::bad_alloc();
+    stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(compressed.data()));
+    stream.avail_in = static_cast<uInt>(compressed.size());
+    stream.next_out = reinterpret_cast<Bytef*>(start.data());
+    stream.avail_out = static_cast<uInt>(start.size());
+    ::inflate(&stream, Z_SYNC_FLUSH);  // what is damaged ends early: the start is too short then
+    start.resize(start.size() - stream.avail_out);
+    ::inflateEnd(&stream);
+    return start;
+}
+
+void check_compressed(std::span<const std::byte> compressed, bool is_swapped, const std::filesystem::path& path) {
+    const std::vector<std::byte> start = start_of_compressed(compressed);
+    if (start.size() < kTagBytes || word_at(start, 0, is_swapped) != MAT_T_MATRIX)
+        fail(path, "MATLAB level 5: found a compressed element that is no matrix, or is damaged");
+    check_matrix(start, kTagBytes + word_at(start, 4, is_swapped), is_swapped, path);
+}
+
 /// Follows the tags of the variables (type, length) from the end of the 128-byte header to the end of the file, and
-/// looks into those that are not compressed.
+/// looks into each.
 void check_variables(std::span<const std::byte> file, const std::filesystem::path& path) {
     constexpr std::size_t kHeaderBytes = 128;
     // "IM" for little-endian files, "MI" for big-endian ones.
@@ -103,11 +131,15 @@ void check_variables(std::span<const std::byte> file, const std::filesystem::pat
     std::size_t place = kHeaderBytes;
     while (place + kTagBytes <= file.size()) {
         const std::uint32_t type = word_at(file, place, is_swapped);
+        const std::size_t length = word_at(file, place + 4, is_swapped);
+        const auto rest = file.subspan(place);
         if (type == MAT_T_MATRIX)
-            check_matrix(file, place, is_swapped, path);
-        else if (type != MAT_T_COMPRESSED)
+            check_matrix(rest, rest.size(), is_swapped, path);
+        else if (type == MAT_T_COMPRESSED)
+            check_compressed(rest.subspan(kTagBytes, std::min(length, rest.size() - kTagBytes)), is_swapped, path);
+        else
             fail(path, fmt::format("MATLAB level 5: found an element of type {}, expected a matrix", type));
-        place += kTagBytes + word_at(file, place + 4, is_swapped);
+        place += kTagBytes + length;
     }
     if (place != file.size())
         fail(path, fmt::format("MATLAB level 5: truncated, or damaged: found {} bytes, its tags tell of {}",

@@ -5,12 +5,14 @@ tiny.*: 3 signals with different gains, baselines and units, one missing sample.
 records: how many, SHA-256 over the ADC values of all records in path order (int32, lead by lead), how many records
 wfdb-python reads (it must give the same ADC values), the sum of |physical value| in mV of those in mV, and why it rejects
 the others. format_*: 3 signals of 41 samples in each WFDB format, one of them missing; frames.*: signals of several rates,
-one of them skewed; level5*.mat: the ADC values of tiny in MATLAB level 5. formats.safetensors: what wfdb-python reads.
+one of them skewed; level5*.mat: the ADC values of tiny in MATLAB level 5, the last two damaged. formats.safetensors: what wfdb-python reads.
 """
 import csv
 import hashlib
 import pathlib
+import struct
 import sys
+import zlib
 
 import numpy as np
 import scipy.io
@@ -113,6 +115,20 @@ def make_level5():
         header = [lines[0].replace("tiny", name, 1)]
         header += [line.replace("tiny.dat 16", f"{name}.mat 16") for line in lines[1:]]
         (HERE / f"{name}.hea").write_text("\n".join(header) + "\n")
+    make_damaged_level5()
+
+
+def make_damaged_level5():
+    """Compressed matrices that are not what they say: a name of 4 GB, and a structure. Both fit level5_compressed.hea."""
+    whole = (HERE / "level5_compressed.mat").read_bytes()
+    first_bytes = struct.unpack_from("<I", whole, 132)[0]
+    matrix = zlib.decompress(whole[136 : 136 + first_bytes])
+    long_name = matrix[:40] + struct.pack("<II", 1, 0xFFFFFFF0) + matrix[48:]
+    structure = matrix[:16] + struct.pack("<I", 2) + matrix[20:]
+    for name, element in {"level5_long_name": long_name, "level5_structure": structure}.items():
+        compressed = zlib.compress(element, 0)  # stored as it is: so a fuzzer reaches what is within
+        element_tag = struct.pack("<II", 15, len(compressed))
+        (HERE / f"{name}.mat").write_bytes(whole[:128] + element_tag + compressed + whole[136 + first_bytes :])
 
 
 def digital_of(path):

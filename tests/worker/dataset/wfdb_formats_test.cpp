@@ -106,6 +106,19 @@ TEST_CASE("A level 5 file with a structure is refused by name", "[wfdb]") {
     CHECK(has_all(problem_of(folder.path() / "level5.hea"), {"level5.mat", "a structure", "class 2"}));
 }
 
+TEST_CASE("A compressed matrix of level 5 is looked into before matio trusts it", "[wfdb]") {
+    const ScratchFolder folder;
+    const std::filesystem::path header = folder.path() / "level5_compressed.hea";
+    std::filesystem::copy_file(kReference / header.filename(), header);
+    const auto problem_with = [&](const char* name) {
+        std::filesystem::copy_file(kReference / name, folder.path() / "level5_compressed.mat",
+                                   std::filesystem::copy_options::overwrite_existing);
+        return problem_of(header);
+    };
+    CHECK(has_all(problem_with("level5_structure.mat"), {"level5_compressed.mat", "a structure", "class 2"}));
+    CHECK(has_all(problem_with("level5_long_name.mat"), {"level5_compressed.mat", "not two dimensions, or is damaged"}));
+}
+
 TEST_CASE("Samples of 12 bits lie in groups of three bytes", "[wfdb]") {
     const ScratchFolder folder;
     // 0x123 and 0x801 (-2047), 0x7FF and 0xFFF (-1), then a last frame of 5 and 6.

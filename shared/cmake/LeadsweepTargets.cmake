@@ -11,7 +11,9 @@ if(LEADSWEEP_FUZZ)
     target_compile_options(leadsweep_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(LEADSWEEP_SANITIZE)
-    target_compile_options(leadsweep_options INTERFACE -fsanitize=${LEADSWEEP_SANITIZE} -fno-omit-frame-pointer)
+    # What a sanitizer finds ends the program: a report that nobody reads is no failure.
+    target_compile_options(leadsweep_options INTERFACE -fsanitize=${LEADSWEEP_SANITIZE} -fno-sanitize-recover=all
+        -fno-omit-frame-pointer)
     target_link_options(leadsweep_options INTERFACE -fsanitize=${LEADSWEEP_SANITIZE})
 endif()
 

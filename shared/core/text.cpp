@@ -90,6 +90,21 @@ std::optional<std::size_t> find_bad_utf8(std::string_view text) {
     return std::nullopt;
 }
 
+std::string as_utf8(std::string_view text) {
+    if (!find_bad_utf8(text)) return std::string(text);
+    std::string converted;
+    for (const char character : text) {
+        const auto byte = static_cast<unsigned char>(character);
+        if (byte < 0x80U) {
+            converted += character;
+        } else {
+            converted += static_cast<char>(0xC0U | (byte >> 6U));
+            converted += static_cast<char>(0x80U | (byte & 0x3FU));
+        }
+    }
+    return converted;
+}
+
 std::string to_lower(std::string_view text) {
     std::string lower(text);
     std::transform(lower.begin(), lower.end(), lower.begin(),

@@ -137,6 +137,12 @@ template <class T>
 constexpr bool kIsId = false;
 template <class Tag>
 constexpr bool kIsId<Id<Tag>> = true;
+template <class T>
+constexpr bool kIsVector = false;
+template <class T>
+constexpr bool kIsVector<std::vector<T>> = true;
+template <class T>
+concept WholeNumber = std::integral<T> && !std::same_as<T, bool>;
 
 template <class T>
 Json to_wire(const T& value);
@@ -165,9 +171,20 @@ Json to_wire(const T& value) {
 template <class T>
 void from_wire(const Json& json, T& value);
 
+/// nlohmann casts whatever number it finds: a fraction, or one that the field cannot hold.
+template <WholeNumber T>
+T whole_number(const Json& json) {
+    if (const auto* natural = json.get_ptr<const Json::number_unsigned_t*>()) {
+        if (std::in_range<T>(*natural)) return static_cast<T>(*natural);
+    } else if (const auto* integer = json.get_ptr<const Json::number_integer_t*>()) {
+        if (std::in_range<T>(*integer)) return static_cast<T>(*integer);
+    }
+    throw ProtocolError(fmt::format("found {}, expected a whole number of {} bits", json.dump(), 8 * sizeof(T)));
+}
+
 template <class Variant, std::size_t... Index>
 void variant_from_wire(const Json& json, Variant& message, std::index_sequence<Index...>) {
-    const auto index = json.at(0).get<std::size_t>();
+    const auto index = whole_number<std::size_t>(json.at(0));
     const bool is_known =
         ((index == Index ? (from_wire(json.at(1), message.template emplace<Index>()), true) : false) || ...);
     if (!is_known) throw ProtocolError(fmt::format("message kind {} is unknown", index));
@@ -178,8 +195,13 @@ void from_wire(const Json& json, T& value) {
     if constexpr (kIsVariant<T>)
         variant_from_wire(json, value, std::make_index_sequence<std::variant_size_v<T>>());
     else if constexpr (kIsId<T>)
-        json.get_to(value.value);
-    else if constexpr (std::same_as<T, FailureClass>) {
+        from_wire(json, value.value);
+    else if constexpr (WholeNumber<T>)
+        value = whole_number<T>(json);
+    else if constexpr (kIsVector<T>) {
+        value.clear();
+        for (const Json& element : json.get_ref<const Json::array_t&>()) from_wire(element, value.emplace_back());
+    } else if constexpr (std::same_as<T, FailureClass>) {
         const auto known = failure_class_from(json.get<std::string>());
         if (!known) throw ProtocolError(fmt::format("failure class {} is unknown", json.dump()));
         value = *known;

@@ -11,8 +11,15 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     try {
         const WfdbHeader header = parse_wfdb_header({reinterpret_cast<const char*>(data), size}, "fuzz.hea");
         // What goes into the catalogue is text that JSON can hold.
-        for (const auto& signal : header.signals)
-            if (find_bad_utf8(signal.lead) || signal.samples_per_frame < 1 || signal.gain == 0) __builtin_trap();
+        std::vector<std::string> texts = {header.record, header.patient, header.sex};
+        for (const auto* list : {&header.labels, &header.unmapped_labels, &header.repairs})
+            texts.insert(texts.end(), list->begin(), list->end());
+        for (const auto& signal : header.signals) {
+            texts.insert(texts.end(), {signal.lead, signal.file, signal.unit_text});
+            if (signal.samples_per_frame < 1 || signal.gain == 0) __builtin_trap();
+        }
+        for (const auto& text : texts)
+            if (find_bad_utf8(text)) __builtin_trap();
     } catch (const InputError&) {
         // As promised.
     }

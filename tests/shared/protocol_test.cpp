@@ -1,5 +1,7 @@
 #include <random>
 
+#include <nlohmann/json.hpp>
+
 #include "shared/protocol/codec.hpp"
 #include "shared/protocol/framing.hpp"
 #include "tests/support/catch.hpp"
@@ -47,6 +49,23 @@ TEST_CASE("Frames come whole however the stream is cut", "[protocol]") {
         while (auto frame = reader.next()) sizes.push_back(frame->size());
     }
     CHECK(sizes == std::vector<std::size_t>{0, 1, 5, 70000});
+}
+
+TEST_CASE("Only whole numbers that their field can hold are taken for whole numbers", "[protocol]") {
+    using Json = nlohmann::json;
+    const auto saved_at = [](const Json& attempt, const Json& epoch) {
+        const FromWorker index_of{CheckpointSaved{}};
+        std::string bytes;
+        Json::to_cbor(Json::array({index_of.index(), Json::array({attempt, epoch, "digest"})}), bytes);
+        return std::get<CheckpointSaved>(decode_from_worker(bytes)).epoch;
+    };
+    CHECK(saved_at(7, 3) == 3);
+    CHECK(saved_at(7, -3) == -3);
+    CHECK_THROWS_AS(saved_at(7, 1.5), ProtocolError);
+    CHECK_THROWS_AS(saved_at(7, -5.6e79), ProtocolError);
+    CHECK_THROWS_AS(saved_at(7, std::uint64_t{1} << 63U), ProtocolError);
+    CHECK_THROWS_AS(saved_at(7, true), ProtocolError);
+    CHECK_THROWS_AS(saved_at(-1, 3), ProtocolError);
 }
 
 TEST_CASE("Garbage ends in ProtocolError and nothing else", "[protocol]") {

@@ -15,6 +15,7 @@
 #include "shared/core/errors.hpp"
 #include "shared/core/files.hpp"
 #include "shared/core/log.hpp"
+#include "shared/core/text.hpp"
 #include "shared/ecg/leads.hpp"
 #include "shared/ecg/sources.hpp"
 #include "worker/dataset/synthetic.hpp"
@@ -123,7 +124,7 @@ CatalogueRecord survey_record(const std::filesystem::path& folder, const std::st
             record.files.push_back(look_at(folder, file.generic_string()));
         describe_signals(read_wfdb_record(folder / header_file), record);
     } catch (const Error& error) {
-        record.problem = error.what();
+        record.problem = as_utf8(error.what());
     }
     return record;
 }

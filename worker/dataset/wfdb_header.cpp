@@ -70,42 +70,6 @@ std::int64_t require_integer(std::string_view text, const Place& place, std::str
     return *value;
 }
 
-bool is_utf8(std::string_view text) {
-    std::size_t following = 0;
-    for (const char character : text) {
-        const auto byte = static_cast<unsigned char>(character);
-        if (following > 0) {
-            if ((byte & 0xC0U) != 0x80U) return false;
-            --following;
-        } else if (byte >= 0x80U) {
-            if (byte >= 0xC2U && byte <= 0xDFU)
-                following = 1;
-            else if ((byte & 0xF0U) == 0xE0U)
-                following = 2;
-            else if (byte >= 0xF0U && byte <= 0xF4U)
-                following = 3;
-            else
-                return false;
-        }
-    }
-    return following == 0;
-}
-
-std::string as_utf8(std::string_view text) {
-    if (is_utf8(text)) return std::string(text);
-    std::string converted;
-    for (const char character : text) {
-        const auto byte = static_cast<unsigned char>(character);
-        if (byte < 0x80U) {
-            converted += character;
-        } else {
-            converted += static_cast<char>(0xC0U | (byte >> 6U));
-            converted += static_cast<char>(0x80U | (byte & 0x3FU));
-        }
-    }
-    return converted;
-}
-
 PhysicalUnit unit_from(std::string_view text) {
     const std::string unit = to_lower(text);
     if (unit.empty() || unit == "mv") return PhysicalUnit::kMillivolt;
@@ -220,6 +184,8 @@ WfdbSignal parse_signal_line(std::string_view line, const Place& place) {
     const auto words = words_of(line, 9);
     if (words.size() < 2) fail(place, fmt::format("signal line: found '{}', expected file, format, gain, ...", line));
     WfdbSignal signal;
+    if (find_bad_utf8(words[0]))
+        fail(place, fmt::format("file: found '{}', expected a name in UTF-8: rename the file", as_utf8(words[0])));
     signal.file = words[0];
     parse_format(words[1], place, signal);
     signal.is_gain_missing = true;

@@ -86,6 +86,15 @@ TEST_CASE("A folder that is missing or holds no record is an error that names it
     CHECK(empty[0].find("no WFDB header") != std::string::npos);
 }
 
+TEST_CASE("A record whose name is no UTF-8 is an error that shows the name", "[catalogue]") {
+    const Records records;
+    write(records.folder.path / "a/\xFC.hea", "header");
+    const auto problems = problems_in([&] { scan_records_folder(records.folder.path); });
+    REQUIRE(problems.size() == 1);
+    CHECK(problems[0].find("a/\xC3\xBC.hea") != std::string::npos);
+    CHECK(problems[0].find("rename it") != std::string::npos);
+}
+
 TEST_CASE("Only what changed must be surveyed", "[catalogue]") {
     Records records;
     CHECK(records.need().is_fresh());

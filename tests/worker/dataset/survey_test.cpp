@@ -87,6 +87,17 @@ TEST_CASE("Unreadable records are reported and never stop the survey", "[survey]
     CHECK(has_all(records[4].problem, {"text.hea:1"}));
 }
 
+TEST_CASE("The problem of a header that is no UTF-8 can be written down", "[survey]") {
+    const ScratchFolder folder;
+    write_text(folder.path() / "gain.hea", "gain 1 500 10\ngain.dat 16 \xFF/mV\n");
+    write_text(folder.path() / "file.hea", "file 1 500 10\n\xFC.dat 16 200/mV\n");
+    const auto records = survey({folder.path().string(), {"file.hea", "gain.hea"}, {}}, nullptr);
+    REQUIRE(records.size() == 2);
+    CHECK(has_all(records[0].problem, {"file.hea:2", "\xC3\xBC.dat", "UTF-8"}));
+    CHECK(has_all(records[1].problem, {"gain.hea:2", "gain", "\xC3\xBF/mV"}));
+    for (const auto& record : records) CHECK_NOTHROW(to_json(record).dump());
+}
+
 TEST_CASE("Generated records are surveyed without files", "[survey]") {
     SurveyRequest request;
     request.synthetic.patients = 3;

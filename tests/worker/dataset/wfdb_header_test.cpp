@@ -130,6 +130,11 @@ TEST_CASE("An unknown patient is no patient, and bytes that are no UTF-8 are tak
     CHECK(parse_wfdb_header("r 1 500 10\nr.dat 16\n#Patient: Unknown\n", "r.hea").patient.empty());
     CHECK(parse_wfdb_header("r 1 500 10\nr.dat 16\n#Patient: M\xFCller\n", "r.hea").patient == "M\xC3\xBCller");
     CHECK(parse_wfdb_header("r 1 500 10\nr.dat 16\n#Patient: M\xC3\xBCller\n", "r.hea").patient == "M\xC3\xBCller");
+    // Half of a UTF-16 pair, and a longer form than needed: no UTF-8 either.
+    CHECK(parse_wfdb_header("r 1 500 10\nr.dat 16\n#Patient: \xED\xA0\x80\n", "r.hea").patient ==
+          "\xC3\xAD\xC2\xA0\xC2\x80");
+    CHECK(parse_wfdb_header("r 1 500 10\nr.dat 16\n#Patient: \xE0\x80\x80\n", "r.hea").patient ==
+          "\xC3\xA0\xC2\x80\xC2\x80");
 }
 
 TEST_CASE("What is no header is refused with line, field, found and expected", "[wfdb]") {

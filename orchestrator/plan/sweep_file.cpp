@@ -318,11 +318,12 @@ SweepSpec load_sweep_file(const std::filesystem::path& path, const std::vector<s
 
 SweepSpec parse_sweep(const std::string& text, const std::filesystem::path& file,
                       const std::vector<std::string>& set_overrides) {
-    if (const auto bad = find_bad_utf8(text)) {
-        const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*bad), '\n');
-        const std::size_t line_start = text.rfind('\n', *bad) == std::string::npos ? 0 : text.rfind('\n', *bad) + 1;
+    // Bytes of 0 come from UTF-16, and are an escape to yaml-cpp.
+    if (const std::size_t bad = std::min(find_bad_utf8(text).value_or(text.npos), text.find('\0')); bad != text.npos) {
+        const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(bad), '\n');
+        const std::size_t line_start = text.rfind('\n', bad) == std::string::npos ? 0 : text.rfind('\n', bad) + 1;
         throw InputError(fmt::format("{}:{}:{}: this is no UTF-8 text: save the file as UTF-8", file.string(), line,
-                                     *bad - line_start + 1));
+                                     bad - line_start + 1));
     }
     return SweepReader(file, std::filesystem::absolute(file).parent_path()).read(text, set_overrides);
 }

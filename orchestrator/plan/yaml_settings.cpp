@@ -39,11 +39,16 @@ nlohmann::json number_or_text(const std::string& scalar) {
     return scalar;
 }
 
+/// yaml-cpp makes a single byte of each of the escapes `\_` and `\N`: U+00A0 and U+0085.
+std::string text_of(const YAML::Node& scalar) {
+    return as_utf8(scalar.Scalar());
+}
+
 nlohmann::json json_of(const YAML::Node& node, bool reads_numbers) {
     if (!node.IsDefined() || node.IsNull()) return nullptr;
     if (node.IsScalar()) {
         const bool is_plain = node.Tag() == "?";
-        return reads_numbers && is_plain ? number_or_text(node.Scalar()) : nlohmann::json(node.Scalar());
+        return reads_numbers && is_plain ? number_or_text(text_of(node)) : nlohmann::json(text_of(node));
     }
     if (node.IsSequence()) {
         nlohmann::json list = nlohmann::json::array();
@@ -52,7 +57,7 @@ nlohmann::json json_of(const YAML::Node& node, bool reads_numbers) {
     }
     nlohmann::json map = nlohmann::json::object();
     for (const auto& item : node)
-        map[item.first.IsScalar() ? item.first.Scalar() : "?"] = json_of(item.second, reads_numbers);
+        map[item.first.IsScalar() ? text_of(item.first) : "?"] = json_of(item.second, reads_numbers);
     return map;
 }
 
@@ -169,7 +174,7 @@ std::vector<YamlEntry> YamlSettings::entries_of(const YAML::Node& node, const st
                         fmt::format("{}: expected a word as key, found {}", what, json_of(item.first, true).dump()));
             continue;
         }
-        const std::string& key = item.first.Scalar();
+        const std::string key = text_of(item.first);
         if (const auto [first, is_new] = places.try_emplace(key, key_place); !is_new) {
             add_problem(key_place, fmt::format("{}: duplicate key '{}', first at {}", what, key, first->second));
             continue;

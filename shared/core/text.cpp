@@ -91,18 +91,15 @@ std::optional<std::size_t> find_bad_utf8(std::string_view text) {
 }
 
 std::string as_utf8(std::string_view text) {
-    if (!find_bad_utf8(text)) return std::string(text);
     std::string converted;
-    for (const char character : text) {
-        const auto byte = static_cast<unsigned char>(character);
-        if (byte < 0x80U) {
-            converted += character;
-        } else {
-            converted += static_cast<char>(0xC0U | (byte >> 6U));
-            converted += static_cast<char>(0x80U | (byte & 0x3FU));
-        }
+    while (const auto bad = find_bad_utf8(text)) {
+        converted += text.substr(0, *bad);
+        const auto byte = static_cast<unsigned char>(text[*bad]);
+        converted += static_cast<char>(0xC0U | (byte >> 6U));
+        converted += static_cast<char>(0x80U | (byte & 0x3FU));
+        text.remove_prefix(*bad + 1);
     }
-    return converted;
+    return converted.append(text);
 }
 
 std::string to_lower(std::string_view text) {

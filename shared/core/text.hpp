@@ -21,7 +21,8 @@ std::vector<std::string> split(std::string_view text, char separator);
 std::string to_lower(std::string_view text);
 /// Position of the first byte that is not part of well-formed UTF-8; nothing if there is none.
 std::optional<std::size_t> find_bad_utf8(std::string_view text);
-/// The text as it is where it is well-formed UTF-8, else taken for Latin-1: never fails, for what others wrote.
+/// The text with each byte that is not part of well-formed UTF-8 taken for a character of Latin-1: for what others
+/// wrote.
 std::string as_utf8(std::string_view text);
 
 /// Next record of a CSV stream (RFC 4180: quoted fields may hold commas, quotes doubled, and line breaks).

@@ -98,6 +98,10 @@ void check_matrix(std::span<const std::byte> head, std::size_t size, bool is_swa
     if (!has_two || data > kName + kTagBytes + kLongestName || data + kTagBytes > head.size() ||
         end_of_element(head, data, is_swapped) > size)
         fail(path, "MATLAB level 5: found a matrix that has not two dimensions, or is damaged");
+    const std::uint64_t rows = word_at(head, kDimensions + kTagBytes, is_swapped);
+    const std::uint64_t columns = word_at(head, kDimensions + kTagBytes + 4, is_swapped);
+    if (rows * columns > size)  // an element has a byte at least
+        fail(path, fmt::format("MATLAB level 5: truncated: found {} bytes for a matrix of {} x {}", size, rows, columns));
 }
 
 /// The first bytes of what a compressed element holds.

@@ -225,7 +225,15 @@ TEST_CASE("The example sweeps have the jobs their comments promise", "[sweep_fil
 TEST_CASE("A sweep file that is no UTF-8 text is told with its place", "[sweep_file]") {
     CHECK_THROWS_WITH(parse_sweep("name: s\nbase: {loss: b\xea}\n", "s.yaml"),
                       ContainsText("s.yaml:2:15: this is no UTF-8"));
+    CHECK_THROWS_WITH(parse_sweep(std::string("name: s\nbase: {loss\0_: bce}\n", 26), "s.yaml"),
+                      ContainsText("s.yaml:2:12: this is no UTF-8"));
     CHECK_NOTHROW(parse_sweep("name: fünf\nbase: {loss: bce}\n", "s.yaml"));
+}
+
+TEST_CASE("Escapes of YAML become the characters that they stand for", "[sweep_file]") {
+    CHECK_THROWS_WITH(parse_sweep("name: s\nbase: {\"é\\_loss\": bce}\n", "s.yaml"),
+                      ContainsText("é\xC2\xA0loss: unknown key"));
+    CHECK_THROWS_WITH(parse_sweep("name: s\nbase: [\"\\N\"]\n", "s.yaml"), ContainsText("\xC2\x85"));
 }
 
 TEST_CASE("Aliases that repeat themselves without bound are refused at once", "[sweep_file]") {

@@ -96,14 +96,19 @@ TEST_CASE("A damaged level 5 file is refused, however it is damaged", "[wfdb]") 
     }
 }
 
-TEST_CASE("A level 5 file with a structure is refused by name", "[wfdb]") {
+TEST_CASE("A level 5 file with a structure or an impossible size is refused by name", "[wfdb]") {
     const ScratchFolder folder;
-    std::ifstream file(kReference / "level5.mat", std::ios::binary);
-    std::string bytes((std::istreambuf_iterator<char>(file)), {});
-    bytes[128 + 16] = 2;  // the class of the first variable
     std::filesystem::copy_file(kReference / "level5.hea", folder.path() / "level5.hea");
-    write_text(folder.path() / "level5.mat", bytes);
-    CHECK(has_all(problem_of(folder.path() / "level5.hea"), {"level5.mat", "a structure", "class 2"}));
+    const auto problem_with = [&](std::size_t place, char byte) {
+        std::ifstream file(kReference / "level5.mat", std::ios::binary);
+        std::string bytes((std::istreambuf_iterator<char>(file)), {});
+        bytes[place] = byte;
+        write_text(folder.path() / "level5.mat", bytes);
+        return problem_of(folder.path() / "level5.hea");
+    };
+    constexpr std::size_t kFirstVariable = 128;
+    CHECK(has_all(problem_with(kFirstVariable + 16, 2), {"level5.mat", "a structure", "class 2"}));
+    CHECK(has_all(problem_with(kFirstVariable + 35, 1), {"level5.mat", "truncated", "16777217 x 16"}));
 }
 
 TEST_CASE("A compressed matrix of level 5 is looked into before matio trusts it", "[wfdb]") {

@@ -199,7 +199,7 @@ std::vector<Finding> check_checkpoints(const ReadStore& store, const Places& pla
                                              as_integer(row[3]).value_or(0));
         const std::string fallback = fs::exists(folder + "/" + kPreviousCheckpointFile)
                                          ? "the job goes on from the checkpoint before"
-                                         : "the job trains anew";
+                                         : "the job goes on from an older attempt's, or trains anew";
         if (!fs::exists(path))
             findings.push_back({name + " is not there", path, "put it back, or " + fallback});
         else if (!checkup.is_quick && !is_whole_checkpoint(path, as_text(row[2])))

@@ -45,7 +45,7 @@ public:
     Spawner(const Spawner&) = delete;
     Spawner& operator=(const Spawner&) = delete;
 
-    /// Throws FileError where the program cannot be started; InterruptedError where the spawner itself is gone or
+    /// The child ignores SIGUSR1. Throws FileError where the program cannot be started; InterruptedError where the spawner itself is gone or
     /// does not answer.
     Child spawn(const SpawnRequest& request);
     /// Signals the child's process group, if the child was not reaped yet. By itself where the spawner is gone.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -11,6 +12,7 @@
 #include <thread>
 
 #define OMPI_SKIP_MPICXX 1
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <mpi.h>
 #include <unistd.h>
@@ -33,6 +35,22 @@ void check(int code, const char* call) {
     int length = 0;
     MPI_Error_string(code, text, &length);
     throw Error(fmt::format("{} failed: {}", call, text));
+}
+
+/// In the last fence of MPI_Init Open MPI 5.0 takes messages before it has set MPI_COMM_WORLD up for them: a rank that
+/// is through first, and sends, ends the others by SIGSEGV (issue 12495 and pull request 13559 of open-mpi/ompi). Nobody
+/// enters this second fence before MPI_Init is done. Open MPI 4.1 sets up first; its PMIx is not to be found here.
+void wait_until_all_are_initialised() {
+    constexpr std::chrono::seconds kLongest{10};  // a rank that died is found later, by its silence
+    using WhenOver = void (*)(int status, void* data);
+    using FenceNb = int (*)(const void* ranks, std::size_t rank_count, const void* information, std::size_t count,
+                            WhenOver when_over, void* data);
+    const auto fence = reinterpret_cast<FenceNb>(::dlsym(RTLD_DEFAULT, "PMIx_Fence_nb"));
+    if (fence == nullptr) return;
+    static std::atomic<bool> is_over = false;
+    const auto deadline = std::chrono::steady_clock::now() + kLongest;
+    if (fence(nullptr, 0, nullptr, 0, [](int, void*) { is_over = true; }, nullptr) != 0) return;
+    while (!is_over && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(kPollInterval);
 }
 
 /// All bytes that wait from any rank, one entry a message.
@@ -184,6 +202,7 @@ MpiWorld::MpiWorld() : outbox_(std::make_unique<MpiOutbox>()) {
     check(MPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size");
     rank_ = static_cast<std::uint32_t>(rank);
     size_ = static_cast<std::uint32_t>(size);
+    if (size_ > 1) wait_until_all_are_initialised();
 }
 
 MpiWorld::~MpiWorld() {

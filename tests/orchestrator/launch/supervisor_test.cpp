@@ -105,6 +105,13 @@ TEST_CASE("Children do not see the variables of the MPI launcher", "[launch]") {
     CHECK(spawner.run({{"/bin/sh", "-c", "exit ${OMPI_COMM_WORLD_RANK:-0}"}, {}, folder / "out", false}).code == 0);
 }
 
+TEST_CASE("Children outlive the warning that Slurm sends to every process of a step", "[launch]") {
+    Spawner spawner;
+    TemporaryFolder folder;
+    CHECK(spawner.run({{"/bin/sh", "-c", "kill -USR1 $$; exit 5"}, {}, folder / "out", false}).code == 5);
+    CHECK(spawner.run({{"/bin/sh", "-c", "kill -TERM $$; exit 5"}, {}, folder / "out", false}).signal == SIGTERM);
+}
+
 TEST_CASE("Children of a spawner end with it", "[launch]") {
     pid_t child = 0;
     TemporaryFolder folder;

@@ -37,19 +37,31 @@ void check(int code, const char* call) {
     throw Error(fmt::format("{} failed: {}", call, text));
 }
 
+/// A function of the PMIx that this MPI brought with it, if it did.
+template <class Function>
+Function* pmix_function(const char* name) {
+    return reinterpret_cast<Function*>(::dlsym(RTLD_DEFAULT, name));
+}
+
 /// In the last fence of MPI_Init Open MPI 5.0 takes messages before it has set MPI_COMM_WORLD up for them: a rank that
 /// is through first, and sends, ends the others by SIGSEGV (issue 12495 and pull request 13559 of open-mpi/ompi). Nobody
-/// enters this second fence before MPI_Init is done. Open MPI 4.1 sets up first; its PMIx is not to be found here.
+/// enters this further fence before its MPI_Init is done. It collects data, of which there are none: Slurm lets others
+/// pass at once (PMIxFenceBarrier of mpi.conf(5)). Open MPI 4.1 sets up first; its PMIx is not to be found here.
 void wait_until_all_are_initialised() {
     constexpr std::chrono::seconds kLongest{10};  // a rank that died is found later, by its silence
-    using WhenOver = void (*)(int status, void* data);
-    using FenceNb = int (*)(const void* ranks, std::size_t rank_count, const void* information, std::size_t count,
-                            WhenOver when_over, void* data);
-    const auto fence = reinterpret_cast<FenceNb>(::dlsym(RTLD_DEFAULT, "PMIx_Fence_nb"));
-    if (fence == nullptr) return;
+    constexpr std::uint16_t kPmixBool = 1;
+    const auto create = pmix_function<void*(std::size_t count)>("PMIx_Info_create");
+    const auto load = pmix_function<int(void*, const char* key, const void*, std::uint16_t type)>("PMIx_Info_load");
+    const auto fence = pmix_function<int(const void* ranks, std::size_t, const void* information, std::size_t,
+                                         void (*when_over)(int status, void*), void*)>("PMIx_Fence_nb");
+    if (create == nullptr || load == nullptr || fence == nullptr) return;
     static std::atomic<bool> is_over = false;
+    void* const collects = create(1);  // PMIx reads it until the fence is over: left to it
+    const bool is_true = true;
     const auto deadline = std::chrono::steady_clock::now() + kLongest;
-    if (fence(nullptr, 0, nullptr, 0, [](int, void*) { is_over = true; }, nullptr) != 0) return;
+    if (load(collects, "pmix.collect", &is_true, kPmixBool) != 0 ||
+        fence(nullptr, 0, collects, 1, [](int, void*) { is_over = true; }, nullptr) != 0)
+        return;
     while (!is_over && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(kPollInterval);
 }
 

@@ -106,9 +106,9 @@ ScannedFolder scan_records_folder(const fs::path& folder) {
             scanned.records.push_back(file.substr(0, file.size() - kHeaderExtension.size()));
     std::sort(scanned.records.begin(), scanned.records.end());
     for (const auto& record : scanned.records)
-        if (find_bad_utf8(record))
-            throw InputError(fmt::format("data.records: {}: the name is not UTF-8: rename it, or its folder",
-                                         (folder / as_utf8(record + std::string(kHeaderExtension))).string()));
+        if (const std::string path = (folder / record).string(); find_bad_utf8(path))
+            throw InputError(fmt::format("data.records: {}{}: the name is not UTF-8: rename it, or its folder",
+                                         as_utf8(path), kHeaderExtension));
     if (scanned.records.empty())
         throw InputError(fmt::format("data.records: no WFDB header (*.hea) lies below {} ({} other files)",
                                      folder.string(), scanned.files.size()));

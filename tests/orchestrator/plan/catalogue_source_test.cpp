@@ -93,6 +93,9 @@ TEST_CASE("A record whose name is no UTF-8 is an error that shows the name", "[c
     REQUIRE(problems.size() == 1);
     CHECK(problems[0].find("a/\xC3\xBC.hea") != std::string::npos);
     CHECK(problems[0].find("rename it") != std::string::npos);
+    write(records.folder.path / "\xE4/1.hea", "header");
+    CHECK(problems_in([&] { scan_records_folder(records.folder.path / "\xE4"); }).at(0).find("\xC3\xA4/1.hea") !=
+          std::string::npos);
 }
 
 TEST_CASE("Only what changed must be surveyed", "[catalogue]") {

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "shared/core/errors.hpp"
+#include "shared/core/whole_number.hpp"
 
 namespace leadsweep {
 namespace {
@@ -134,7 +135,9 @@ void read(const Json& json, T& value) {
     else if constexpr (requires { value.has_value(); }) {
         if (!json.is_null()) read(json, value.emplace());
     } else if constexpr (requires { value.value; })
-        json.get_to(value.value);
+        read(json, value.value);
+    else if constexpr (WholeNumber<T>)
+        value = whole_number<T>(json);
     else if constexpr (kIsList<T>) {
         for (const Json& element : json.get_ref<const Json::array_t&>()) read(element, value.emplace_back());
     } else

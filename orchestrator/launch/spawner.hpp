@@ -45,8 +45,8 @@ public:
     Spawner(const Spawner&) = delete;
     Spawner& operator=(const Spawner&) = delete;
 
-    /// The child ignores SIGUSR1. Throws FileError where the program cannot be started; InterruptedError where the spawner itself is gone or
-    /// does not answer.
+    /// The child ignores SIGUSR1. Throws FileError where the program cannot be started; InterruptedError where the
+    /// spawner itself is gone or does not answer.
     Child spawn(const SpawnRequest& request);
     /// Signals the child's process group, if the child was not reaped yet. By itself where the spawner is gone.
     void signal(pid_t pid, int signal_number);

@@ -105,10 +105,11 @@ ScannedFolder scan_records_folder(const fs::path& folder) {
         if (file.ends_with(kHeaderExtension))
             scanned.records.push_back(file.substr(0, file.size() - kHeaderExtension.size()));
     std::sort(scanned.records.begin(), scanned.records.end());
+    const bool is_folder_bad = find_bad_utf8(scanned.folder).has_value();
     for (const auto& record : scanned.records)
-        if (const std::string path = (folder / record).string(); find_bad_utf8(path))
+        if (is_folder_bad || find_bad_utf8(record))
             throw InputError(fmt::format("data.records: {}{}: the name is not UTF-8: rename it, or its folder",
-                                         as_utf8(path), kHeaderExtension));
+                                         as_utf8((folder / record).string()), kHeaderExtension));
     if (scanned.records.empty())
         throw InputError(fmt::format("data.records: no WFDB header (*.hea) lies below {} ({} other files)",
                                      folder.string(), scanned.files.size()));

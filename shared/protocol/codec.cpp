@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 #include "shared/core/cbor.hpp"
+#include "shared/core/whole_number.hpp"
 
 namespace leadsweep {
 namespace {
@@ -141,8 +142,6 @@ template <class T>
 constexpr bool kIsVector = false;
 template <class T>
 constexpr bool kIsVector<std::vector<T>> = true;
-template <class T>
-concept WholeNumber = std::integral<T> && !std::same_as<T, bool>;
 
 template <class T>
 Json to_wire(const T& value);
@@ -170,17 +169,6 @@ Json to_wire(const T& value) {
 
 template <class T>
 void from_wire(const Json& json, T& value);
-
-/// nlohmann casts whatever number it finds: a fraction, or one that the field cannot hold.
-template <WholeNumber T>
-T whole_number(const Json& json) {
-    if (const auto* natural = json.get_ptr<const Json::number_unsigned_t*>()) {
-        if (std::in_range<T>(*natural)) return static_cast<T>(*natural);
-    } else if (const auto* integer = json.get_ptr<const Json::number_integer_t*>()) {
-        if (std::in_range<T>(*integer)) return static_cast<T>(*integer);
-    }
-    throw ProtocolError(fmt::format("found {}, expected a whole number of {} bits", json.dump(), 8 * sizeof(T)));
-}
 
 template <class Variant, std::size_t... Index>
 void variant_from_wire(const Json& json, Variant& message, std::index_sequence<Index...>) {

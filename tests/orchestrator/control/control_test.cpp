@@ -81,7 +81,10 @@ TEST_CASE("Text that is no letter is refused with what is wrong") {
     for (const char* text :
          {"", "{", "[]", "7", "{}", R"({"kind": "cancel"})", R"({"kind": "explode", "to": "", "by": ""})",
           R"({"kind": "cancel", "to": "", "by": "", "jobs": 3})",
-          R"({"kind": "cancel", "to": "", "by": "", "jobs": ["x"]})", R"({"kind": 3, "to": "", "by": ""})"}) {
+          R"({"kind": "cancel", "to": "", "by": "", "jobs": ["x"]})",
+          R"({"kind": "cancel", "to": "", "by": "", "jobs": [1.5]})",
+          R"({"kind": "cancel", "to": "", "by": "", "jobs": [1e300]})",
+          R"({"kind": "cancel", "to": "", "by": "", "jobs": [-1]})", R"({"kind": 3, "to": "", "by": ""})"}) {
         INFO(text);
         CHECK_THROWS_AS(decode_letter(text), ProtocolError);
     }

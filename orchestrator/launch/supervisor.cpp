@@ -112,6 +112,7 @@ void Supervisor::run() {
 void Supervisor::serve() {
     std::filesystem::create_directories(settings_.log_folder);
     register_anew(0);
+    last_heard_s_ = clock_.now_s();
     double next_beat = 0;
     while (true) {
         clock_.turn();
@@ -120,8 +121,8 @@ void Supervisor::serve() {
             if (!handle(message)) return;
         }
         const double now = clock_.now_s();
-        if (last_heard_s_ && now - *last_heard_s_ > settings_.coordinator_timeout_s) {
-            log::error("the coordinator is silent for {:.0f} s: ending the workers of rank {}", now - *last_heard_s_,
+        if (now - last_heard_s_ > settings_.coordinator_timeout_s) {
+            log::error("the coordinator is silent for {:.0f} s: ending the workers of rank {}", now - last_heard_s_,
                        settings_.rank);
             has_lost_coordinator_ = true;
             stop_all(true);

@@ -80,7 +80,7 @@ private:
     std::uint32_t started_ = 0;
     AwakeClock clock_;
     std::optional<Chaos> chaos_;
-    std::optional<double> last_heard_s_;  ///< nothing before the first word: until then the coordinator plans
+    double last_heard_s_ = 0;  ///< of the coordinator
     bool is_stopping_ = false;
     bool has_lost_coordinator_ = false;
 };

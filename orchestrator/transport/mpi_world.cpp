@@ -179,6 +179,8 @@ public:
         }
     }
 
+    void flush() override { outbox_.flush(); }
+
     void forget(std::uint32_t rank) override { outbox_.lanes[rank].is_forgotten = true; }
 
     void remember(std::uint32_t rank) override { outbox_.lanes[rank].is_forgotten = false; }

@@ -21,7 +21,7 @@ bool is_rank_zero();
 
 struct MpiOutbox;
 
-/// MPI from construction to destruction. Construct after the spawner's fork and before any thread.
+/// MPI from construction to destruction. Construct after the spawner's fork, on the main thread.
 /// While an exception unwinds, the destructor does not finalize: that could wait for ever.
 class MpiWorld {
 public:

@@ -33,6 +33,8 @@ public:
     virtual void send(std::uint32_t rank, ToSupervisor message) = 0;
     /// What has arrived; waits at most `timeout` for the first.
     virtual std::vector<Received> receive(std::chrono::milliseconds timeout) = 0;
+    /// Hands on what was sent, as receive() does, and takes nothing.
+    virtual void flush() = 0;
     /// The rank is lost: nothing is sent to it any more.
     virtual void forget(std::uint32_t rank) = 0;
     /// It is heard again: sends go on where they ended.
@@ -46,6 +48,7 @@ public:
     std::uint32_t size() const override { return 1; }
     void send(std::uint32_t, ToSupervisor message) override { mail_.to_supervisor.push(std::move(message)); }
     std::vector<Received> receive(std::chrono::milliseconds timeout) override;
+    void flush() override {}
     void forget(std::uint32_t) override {}
     void remember(std::uint32_t) override {}
 

@@ -1,8 +1,10 @@
 // Sweeps of no-op jobs over several MPI ranks of this machine, and the death of one of them.
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -69,15 +71,19 @@ long ranks_that_worked(const SweepFolder& folder) {
     return folder.count("SELECT count(DISTINCT worker >> 32) FROM attempts WHERE outcome = 'finished'");
 }
 
+std::string text_of_process(pid_t pid, const std::string& file) {
+    std::ifstream stream(fmt::format("/proc/{}/{}", pid, file));
+    std::ostringstream text;
+    text << stream.rdbuf();
+    return text.str();
+}
+
 /// Processes of a rank. What lies between them and the launcher differs between versions of Open MPI (mpirun, prterun),
 /// the environment of a rank does not.
 std::vector<pid_t> processes_of_rank(pid_t launcher, int rank) {
     std::vector<pid_t> found;
     for (const pid_t pid : processes_below(launcher, "leadsweep")) {
-        std::ifstream stream(fmt::format("/proc/{}/environ", pid));
-        std::ostringstream text;
-        text << stream.rdbuf();
-        if (text.str().find(fmt::format("OMPI_COMM_WORLD_RANK={}", rank) + '\0') != std::string::npos)
+        if (text_of_process(pid, "environ").find(fmt::format("OMPI_COMM_WORLD_RANK={}", rank) + '\0') != std::string::npos)
             found.push_back(pid);
     }
     return found;
@@ -94,6 +100,25 @@ pid_t process_of_rank(pid_t launcher, int rank) {
 pid_t first_process_of_rank(pid_t launcher, int rank) {
     const auto found = processes_of_rank(launcher, rank);
     return found.empty() ? -1 : found.front();
+}
+
+/// Workers that list devices or survey records, below a process.
+std::vector<pid_t> helpers_below(pid_t ancestor, const std::string& command) {
+    auto found = processes_below(ancestor, "fake_worker");
+    std::erase_if(found, [&](pid_t pid) {
+        return text_of_process(pid, "cmdline").find('\0' + command + '\0') == std::string::npos;
+    });
+    return found;
+}
+
+/// As when the first node of an allocation dies.
+void kill_rank_zero_and_launcher(pid_t ancestor) {
+    const pid_t rank = process_of_rank(ancestor, 0);
+    REQUIRE(rank > 0);
+    const std::string stat = text_of_process(rank, "stat");  // "PID (NAME) STATE PARENT ..."
+    const pid_t launcher = std::stoi(stat.substr(stat.rfind(')') + 4));
+    ::kill(launcher, SIGKILL);
+    ::kill(rank, SIGKILL);
 }
 
 }  // namespace
@@ -239,6 +264,51 @@ TEST_CASE("With --ranks a rank 0 that dies before the ranks met is started again
     CHECK(outcome.code == 0);
     CHECK(says(outcome.err, {"starting again"}));
     require_complete(folder);
+    CHECK(all_processes_end(10));
+}
+
+TEST_CASE("With --ranks a rank 0 and an mpirun that die before the ranks met take the others with them") {
+    SweepFolder folder;
+    write_sweep(folder);
+    folder.environment["LEADSWEEP_FAKE_HELPER_SECONDS"] = "2";  // while the ranks ask for their devices
+    Process sweep(folder.run_command({"--ranks", "3"}), folder.environment, folder.path("run"));
+    REQUIRE(wait_until(30, [&] { return helpers_below(sweep.pid(), "devices").size() == 3; }));
+    kill_rank_zero_and_launcher(sweep.pid());
+    const Outcome outcome = sweep.wait(100);
+    INFO(outcome.err);
+    CHECK(outcome.code == 0);
+    CHECK(says(outcome.err, {"starting again"}));
+    require_complete(folder);
+    CHECK(all_processes_end(1));
+}
+
+TEST_CASE("Under mpirun the ranks stay while rank 0 plans longer than they wait for a silent one") {
+    SweepFolder folder;
+    write_sweep(folder);
+    folder.environment["LEADSWEEP_FAKE_HELPER_SECONDS"] = "11";
+    const Outcome outcome = run_program(under_mpirun(folder, 3, {}), folder.environment, folder.path("run"), 100);
+    INFO(outcome.err);
+    CHECK(outcome.code == 0);
+    CHECK(ranks_that_worked(folder) == 3);
+    require_complete(folder);
+    CHECK(all_processes_end(10));
+}
+
+TEST_CASE("Under an mpirun that outlives ranks the others end when rank 0 dies in planning") {
+    SweepFolder folder;
+    write_sweep(folder);
+    folder.environment["LEADSWEEP_FAKE_HELPER_SECONDS"] = "3";
+    auto command = under_mpirun(folder, 3, {});
+    command.insert(command.begin() + 3, "--enable-recovery");
+    Process sweep(command, folder.environment, folder.path("run"));
+    REQUIRE(wait_until(60, [&] { return helpers_below(sweep.pid(), "survey").size() == 1; }));
+    std::this_thread::sleep_for(std::chrono::seconds(1));  // the others, too, have left the exchange of devices
+    const pid_t rank = process_of_rank(sweep.pid(), 0);
+    REQUIRE(rank > 0);
+    ::kill(rank, SIGKILL);
+    const Outcome outcome = sweep.wait(60);
+    INFO(outcome.err);
+    CHECK(says(outcome.err, {"the coordinator is silent"}));
     CHECK(all_processes_end(10));
 }
 

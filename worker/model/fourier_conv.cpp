@@ -149,6 +149,12 @@ Tensor overlap_add(const Tensor& segments, const Segments& s) {
     return padded.narrow(1, s.before(), s.samples).contiguous();
 }
 
+/// mixing_of the kernels [window, in, out].
+Tensor mixing_of_kernels(const Tensor& kernels, const Segments& s) {
+    const auto transform = matrices(s.length, kernels.scalar_type()).forward.narrow(1, 0, s.window);
+    return mixing_of(torch::mm(transform, kernels.reshape({s.window, -1})).view({s.length, kernels.size(1), kernels.size(2)}));
+}
+
 /// Rows [B, T, in] and kernels [window, in, out] to rows [B, T, out].
 class FourierConv : public Function<FourierConv> {
 public:
@@ -156,9 +162,7 @@ public:
         const auto s = segments_of(rows.size(1), kernels);
         const auto fourier = matrices(s.length, rows.scalar_type());
         const auto spectra = times_each(fourier.forward, cut(rows, s));
-        const auto kernel_rows = kernels.reshape({s.window, -1});
-        const auto mixing = mixing_of(torch::mm(fourier.forward.narrow(1, 0, s.window), kernel_rows)
-                                          .view({s.length, kernels.size(1), kernels.size(2)}));
+        const auto mixing = mixing_of_kernels(kernels, s);
         const auto outputs = times_each(fourier.inverse.narrow(0, 0, s.hop), mix_channels(spectra, mixing));
         context->save_for_backward({spectra, mixing, kernels});
         return outputs.view({rows.size(0), s.count * s.hop, kernels.size(2)}).narrow(1, 0, s.samples).contiguous();
@@ -189,10 +193,27 @@ private:
     }
 };
 
+Tensor rows_of(const Tensor& image) {
+    return image.squeeze(2).transpose(1, 2);
+}
+
 std::int64_t longest(std::span<const Tensor> weights) {
     std::int64_t kernel = 0;
     for (const auto& weight : weights) kernel = std::max(kernel, weight.size(3));
     return kernel;
+}
+
+/// All kernels as one, [longest, in, sum of out_i]: each in the middle of zeros.
+Tensor joined_kernels(std::span<const Tensor> weights) {
+    const std::int64_t window = longest(weights);
+    std::vector<Tensor> kernels;
+    for (const auto& weight : weights) {
+        const std::int64_t kernel = weight.size(3);
+        const std::int64_t before = (window - 1) / 2 - (kernel - 1) / 2;
+        kernels.push_back(torch::constant_pad_nd(weight.squeeze(2).permute({2, 1, 0}),
+                                                 {0, 0, 0, 0, before, window - kernel - before}));
+    }
+    return torch::cat(kernels, 2);
 }
 
 }  // namespace
@@ -210,16 +231,24 @@ bool is_fourier_faster(const Tensor& input, std::span<const Tensor> weights) {
 }
 
 Tensor fourier_convs(const Tensor& input, std::span<const Tensor> weights) {
-    const std::int64_t window = longest(weights);
-    std::vector<Tensor> kernels;
-    for (const auto& weight : weights) {
-        const std::int64_t kernel = weight.size(3);
-        const std::int64_t before = (window - 1) / 2 - (kernel - 1) / 2;
-        kernels.push_back(torch::constant_pad_nd(weight.squeeze(2).permute({2, 1, 0}),
-                                                 {0, 0, 0, 0, before, window - kernel - before}));
-    }
-    const auto rows = input.squeeze(2).transpose(1, 2).contiguous();
-    return FourierConv::apply(rows, torch::cat(kernels, 2)).transpose(1, 2).unsqueeze(2);
+    return FourierConv::apply(rows_of(input).contiguous(), joined_kernels(weights)).transpose(1, 2).unsqueeze(2);
+}
+
+FourierKernels::FourierKernels(std::span<const Tensor> weights, std::span<const Tensor> biases, std::int64_t samples)
+    : samples_(samples), window_(longest(weights)), bias_(torch::cat(std::vector<Tensor>(biases.begin(), biases.end()))) {
+    const auto kernels = joined_kernels(weights);
+    mixing_ = mixing_of_kernels(kernels, best_segments(samples, window_, kernels.size(1), kernels.size(2)));
+}
+
+void FourierKernels::convolve_relu_into(const Tensor& input, const Tensor& output) const {
+    const auto rows = rows_of(input).contiguous();
+    const auto s = best_segments(samples_, window_, rows.size(2), out());
+    const auto fourier = matrices(s.length, rows.scalar_type());
+    auto mixed = mix_channels(times_each(fourier.forward, cut(rows, s)), mixing_);
+    mixed.select(1, 0).add_(bias_, static_cast<double>(s.length));  // a constant has the frequency 0 alone
+    const auto outputs = times_each(fourier.inverse.narrow(0, 0, s.hop), mixed);
+    auto target = rows_of(output);
+    at::clamp_min_out(target, outputs.view({rows.size(0), s.count * s.hop, out()}).narrow(1, 0, samples_), 0);
 }
 
 }  // namespace leadsweep

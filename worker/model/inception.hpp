@@ -3,9 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "shared/job/job_spec.hpp"
+#include "worker/model/fourier_conv.hpp"
 #include "worker/model/layers.hpp"
 #include "worker/model/model.hpp"
 
@@ -29,11 +31,16 @@ public:
 private:
     /// The outputs of all convolutions, in their order: [B, filters, 1, T] each, or all as one.
     std::vector<torch::Tensor> convolve(const torch::Tensor& input) const;
+    /// forward() of a folded module on a CPU, with as few passes over memory as there can be.
+    torch::Tensor infer(const torch::Tensor& input, const torch::Tensor& squeezed);
+    std::vector<torch::Tensor> weights() const;
+    std::vector<torch::Tensor> biases() const;  ///< none where not folded
 
     std::shared_ptr<SameConv> bottleneck_;  ///< none where the input has one channel
     std::vector<std::shared_ptr<SameConv>> convs_;
     std::shared_ptr<SameConv> pool_conv_;
     std::shared_ptr<BatchNorm> norm_;  ///< none where folded
+    std::optional<FourierKernels> kernels_;  ///< of infer(), for the latest length of its inputs
 };
 
 /// 1x1 convolution and BatchNorm of the residual source.

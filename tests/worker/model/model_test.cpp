@@ -129,16 +129,26 @@ TEST_CASE("Three training steps equal those of PyTorch", "[model][train]") {
 }
 
 TEST_CASE("Folding BatchNorm into the convolutions changes no output", "[model]") {
-    const std::string name = GENERATE("inception", "fcn");
-    const auto model = make_model(small_spec(name), 4);
+    JobSpec spec = small_spec(GENERATE("inception", "fcn"));
+    const bool has_long_kernels = GENERATE(false, true);
+    if (has_long_kernels) {
+        spec.model.filters = spec.model.bottleneck = 32;
+        spec.model.kernels = {40, 21};
+    }
+    const auto model = make_model(spec, 4);
     disturb_norms(*model);
     model->eval();
     const torch::NoGradGuard no_grad;
-    const auto records = torch::randn({5, 3, 40});
-    const auto expected = model->forward(records);
-    CHECK(largest_difference(model->fold()->forward(records), expected) <
-          1e-4 * (1 + expected.abs().max().item<double>()));
-    CHECK(model->fold()->buffers().empty());
+    const auto folded = model->fold();
+    for (const std::int64_t samples : {40, 250, 100}) {  // one network predicts windows of several lengths
+        const auto records = torch::randn({5, 3, samples});
+        const auto expected = model->forward(records);
+        const double tolerance = 1e-4 * (1 + expected.abs().max().item<double>());
+        CHECK(largest_difference(folded->forward(records), expected) < tolerance);
+        const torch::AutoGradMode with_gradients(true);
+        CHECK(largest_difference(folded->forward(records), expected) < tolerance);
+    }
+    CHECK(folded->buffers().empty());
 }
 
 TEST_CASE("Initial weights follow the seed alone and Glorot's limits", "[model]") {
@@ -229,6 +239,28 @@ TEST_CASE("Convolutions by Fourier transforms have the values and gradients of L
     CHECK(is_close(ours.grad(), theirs.grad()));
     for (std::size_t i = 0; i < our_weights.size(); ++i)
         CHECK(is_close(our_weights[i].grad(), their_weights[i].grad()));
+}
+
+TEST_CASE("Kernels transformed once convolve, add their biases and rectify as LibTorch does", "[model]") {
+    const auto type = GENERATE(torch::kFloat32, torch::kFloat64);
+    const std::int64_t samples = GENERATE(1, 40, 121, 500);
+    const std::int64_t records = GENERATE(0, 3);
+    const auto input = torch::randn({records, 4, 1, samples}, type).contiguous(torch::MemoryFormat::ChannelsLast);
+    std::vector<torch::Tensor> weights, biases, outputs;
+    for (const std::int64_t kernel : {40, 21, 2, 1}) {
+        weights.push_back(torch::randn({3, 4, 1, kernel}, type));
+        biases.push_back(torch::randn({3}, type));
+        const auto padded = torch::constant_pad_nd(input.to(torch::kFloat64), {(kernel - 1) / 2, kernel / 2});
+        outputs.push_back(torch::conv2d(padded, weights.back().to(torch::kFloat64), biases.back().to(torch::kFloat64)));
+    }
+    const auto expected = torch::relu(torch::cat(outputs, 1));
+    auto around = torch::full({records, 14, 1, samples}, 7, input.options().memory_format(torch::MemoryFormat::ChannelsLast));
+    FourierKernels(weights, biases, samples).convolve_relu_into(input, around.narrow(1, 1, 12));
+    const double rounding = type == torch::kFloat32 ? 1e-6 : 1e-14;
+    CAPTURE(samples, records);
+    CHECK((around.narrow(1, 1, 12) - expected).norm().item<double>() <= rounding * expected.norm().item<double>());
+    CHECK((around.select(1, 0) == 7).all().item<bool>());
+    CHECK((around.select(1, 13) == 7).all().item<bool>());
 }
 
 TEST_CASE("Fourier transforms are taken for long kernels on long rows alone", "[model]") {

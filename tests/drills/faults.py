@@ -209,6 +209,8 @@ def second_coordinator(drill):
     drill.did = f"a second coordinator: exit code {code}"
     if run.exit_code() is None and (code != 2 or "in use by another leadsweep" not in text):
         drill.problems.append(f"the second coordinator ended with {code}: {text[-300:]}")
+    if code == 0 and "in use by another leadsweep" in run.error_text():
+        drill.allowed_codes |= {2}  # the first one was planning still: the second has taken the database before it
 
 
 def worker_mode(drill):

@@ -1,9 +1,10 @@
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "orchestrator/commands/command.hpp"
 #include "orchestrator/commands/run_as_rank.hpp"

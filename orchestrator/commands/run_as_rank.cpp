@@ -162,13 +162,17 @@ void make_ready(ReadySweep& ready, const RunOptions& options, const SweepSpec& s
                               transport, view);
 }
 
+void send_to_others(Transport& transport, const ToSupervisor& message) {
+    for (std::uint32_t rank = 1; rank < transport.size(); ++rank) transport.send(rank, message);
+}
+
 /// Planning may take minutes, during which the other ranks must hear that rank 0 lives. MPI is for the main thread.
 void do_beside_beats(Transport& transport, const std::function<void()>& work) {
     constexpr std::chrono::milliseconds kInterval{200};
     if (transport.size() == 1) return work();
     auto done = std::async(std::launch::async, work);
     do {
-        for (std::uint32_t rank = 1; rank < transport.size(); ++rank) transport.send(rank, CoordinatorBeat{});
+        send_to_others(transport, CoordinatorBeat{});
         transport.flush();
     } while (done.wait_for(kInterval) != std::future_status::ready);
     done.get();
@@ -187,7 +191,7 @@ int coordinate(const RunOptions& options, const SweepSpec& sweep, const Places& 
     const std::size_t to_do = ready.to_do;
     int code = kExitDone;
     if (to_do == 0) {
-        for (std::uint32_t rank = 1; rank < transport->size(); ++rank) transport->send(rank, StopSupervisor{});
+        send_to_others(*transport, StopSupervisor{});
         (void)transport->receive(std::chrono::milliseconds(1));
     } else {
         const auto supervisor = start_supervisor();
@@ -285,7 +289,7 @@ int run_as_rank(RunOptions options) {
     } catch (...) {
         if (world) {
             const auto transport = world->make_transport(mail);
-            for (std::uint32_t other = 1; other < world->size(); ++other) transport->send(other, StopSupervisor{true});
+            send_to_others(*transport, StopSupervisor{true});
             for (int i = 0; i < 20; ++i) (void)transport->receive(std::chrono::milliseconds(10));
         }
         throw;

@@ -25,14 +25,12 @@ StartWatch::StartWatch(std::chrono::seconds longest) {
 }
 
 StartWatch::~StartWatch() {
-    end();
-    thread_.join();
-}
-
-void StartWatch::end() {
-    const std::lock_guard lock(mutex_);
-    is_over_ = true;
+    {
+        const std::lock_guard lock(mutex_);
+        is_over_ = true;
+    }
     changed_.notify_one();
+    thread_.join();
 }
 
 void StartWatch::watch(std::chrono::seconds longest, pid_t launcher) {

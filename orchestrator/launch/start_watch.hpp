@@ -10,7 +10,7 @@
 
 namespace leadsweep {
 
-/// From construction to end(), by a thread of its own: where the launcher (the parent of this process) has died, or after
+/// From construction to destruction, when the ranks have met, by a thread of its own: where the launcher (the parent of this process) has died, or after
 /// `longest`, the process ends with kExitInterrupted, at once and without destructors. Nothing is lost: jobs have not begun.
 class StartWatch {
 public:
@@ -18,9 +18,6 @@ public:
     ~StartWatch();
     StartWatch(const StartWatch&) = delete;
     StartWatch& operator=(const StartWatch&) = delete;
-
-    /// From now on messages, and their absence, tell who lives. May be called again.
-    void end();
 
 private:
     void watch(std::chrono::seconds longest, pid_t launcher);

@@ -188,6 +188,16 @@ std::vector<pid_t> processes_below(pid_t pid, const std::string& name) {
     return pids;
 }
 
+std::string text_of_process(pid_t pid, const std::string& file) {
+    return text_of(fmt::format("/proc/{}/{}", pid, file));
+}
+
+pid_t parent_of(pid_t pid) {
+    for (const auto& note : all_processes())
+        if (note.pid == pid) return note.parent;
+    throw std::runtime_error(fmt::format("there is no process {}", pid));
+}
+
 bool all_processes_end(double seconds) {
     return wait_until(seconds, [] {
         reap_orphans();

@@ -58,6 +58,12 @@ Outcome run_program(const std::vector<std::string>& arguments, const Environment
 /// Live processes below `pid` whose program is called `name` ("" for all), its grandchildren included.
 std::vector<pid_t> processes_below(pid_t pid, const std::string& name = "");
 
+/// A file below /proc of a process, `stat` or `environ`; "" where it is gone.
+std::string text_of_process(pid_t pid, const std::string& file);
+
+/// The parent of a live process.
+pid_t parent_of(pid_t pid);
+
 /// Whether everything the test's programs started ends by itself within so many seconds.
 bool all_processes_end(double seconds);
 

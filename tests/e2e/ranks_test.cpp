@@ -2,8 +2,6 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
 #include <fmt/format.h>
@@ -71,13 +69,6 @@ long ranks_that_worked(const SweepFolder& folder) {
     return folder.count("SELECT count(DISTINCT worker >> 32) FROM attempts WHERE outcome = 'finished'");
 }
 
-std::string text_of_process(pid_t pid, const std::string& file) {
-    std::ifstream stream(fmt::format("/proc/{}/{}", pid, file));
-    std::ostringstream text;
-    text << stream.rdbuf();
-    return text.str();
-}
-
 /// Processes of a rank. What lies between them and the launcher differs between versions of Open MPI (mpirun, prterun),
 /// the environment of a rank does not.
 std::vector<pid_t> processes_of_rank(pid_t launcher, int rank) {
@@ -115,9 +106,7 @@ std::vector<pid_t> helpers_below(pid_t ancestor, const std::string& command) {
 void kill_rank_zero_and_launcher(pid_t ancestor) {
     const pid_t rank = process_of_rank(ancestor, 0);
     REQUIRE(rank > 0);
-    const std::string stat = text_of_process(rank, "stat");  // "PID (NAME) STATE PARENT ..."
-    const pid_t launcher = std::stoi(stat.substr(stat.rfind(')') + 4));
-    ::kill(launcher, SIGKILL);
+    ::kill(parent_of(rank), SIGKILL);
     ::kill(rank, SIGKILL);
 }
 

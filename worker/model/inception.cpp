@@ -62,9 +62,9 @@ InceptionModule::InceptionModule(std::int64_t in, const ModelSpec& spec, const s
 
 torch::Tensor InceptionModule::forward(const torch::Tensor& input) {
     const auto squeezed = bottleneck_ ? bottleneck_->forward(input) : input;
-    if (!norm_ && !torch::GradMode::is_enabled() && is_plain_on_cpu(input) && is_fourier_faster(squeezed, weights()))
-        return infer(input, squeezed);
-    auto branches = convolve(squeezed);
+    const bool is_fourier = is_plain_on_cpu(squeezed) && is_fourier_faster(squeezed, weights());
+    if (is_fourier && !norm_) return infer(input, squeezed);
+    auto branches = is_fourier ? std::vector{fourier_convs(squeezed, weights())} : convolve(squeezed);
     branches.push_back(pool_conv_->forward(max_pool_3(input)));
     const auto joined = torch::cat(branches, 1);
     return norm_ ? torch::relu(norm_->forward(joined)) : joined.relu_();
@@ -76,17 +76,13 @@ std::vector<torch::Tensor> InceptionModule::weights() const {
     return weights;
 }
 
-std::vector<torch::Tensor> InceptionModule::biases() const {
-    std::vector<torch::Tensor> biases;
-    for (const auto& conv : convs_)
-        if (conv->bias.defined()) biases.push_back(conv->bias);
-    return biases;
-}
-
 torch::Tensor InceptionModule::infer(const torch::Tensor& input, const torch::Tensor& squeezed) {
     const std::int64_t samples = input.size(3);
-    if (!kernels_ || kernels_->samples() != samples || kernels_->type() != input.scalar_type())
-        kernels_.emplace(weights(), biases(), samples);
+    if (!kernels_ || kernels_->samples() != samples || kernels_->type() != input.scalar_type()) {
+        std::vector<torch::Tensor> biases;
+        for (const auto& conv : convs_) biases.push_back(conv->bias);
+        kernels_.emplace(weights(), biases, samples);
+    }
     const auto pooled = pool_conv_->forward(max_pool_3(input));
     auto joined = torch::empty({input.size(0), kernels_->out() + pooled.size(1), 1, samples},
                                input.options().memory_format(torch::MemoryFormat::ChannelsLast));
@@ -97,12 +93,6 @@ torch::Tensor InceptionModule::infer(const torch::Tensor& input, const torch::Te
 }
 
 std::vector<torch::Tensor> InceptionModule::convolve(const torch::Tensor& input) const {
-    const auto weights = this->weights();
-    const auto biases = this->biases();
-    if (is_plain_on_cpu(input) && is_fourier_faster(input, weights)) {
-        const auto joined = fourier_convs(input, weights);
-        return {biases.empty() ? joined : joined + torch::cat(biases).view({1, -1, 1, 1})};
-    }
     const bool has_even = std::any_of(convs_.begin(), convs_.end(), [](auto& conv) { return conv->has_even_kernel(); });
     const auto padded = has_even ? pad_right(input) : input;
     std::vector<torch::Tensor> outputs;

@@ -29,12 +29,11 @@ public:
     void fold_into(InceptionModule& folded) const;
 
 private:
-    /// The outputs of all convolutions, in their order: [B, filters, 1, T] each, or all as one.
+    /// The outputs of all convolutions, in their order: [B, filters, 1, T] each.
     std::vector<torch::Tensor> convolve(const torch::Tensor& input) const;
-    /// forward() of a folded module on a CPU, with as few passes over memory as there can be.
+    /// forward() of a folded module with long kernels on a CPU, in few passes over memory. Not differentiable.
     torch::Tensor infer(const torch::Tensor& input, const torch::Tensor& squeezed);
     std::vector<torch::Tensor> weights() const;
-    std::vector<torch::Tensor> biases() const;  ///< none where not folded
 
     std::shared_ptr<SameConv> bottleneck_;  ///< none where the input has one channel
     std::vector<std::shared_ptr<SameConv>> convs_;

@@ -61,8 +61,7 @@ TEST_CASE("A rank ends when the ranks have not met after the longest time", "[la
 TEST_CASE("Nothing ends a rank after the ranks met", "[launch]") {
     CHECK(exit_code_of([] {
               { StartWatch watch(std::chrono::seconds(0)); }
-              StartWatch watch(std::chrono::seconds(1));
-              watch.end();
+              { StartWatch watch(std::chrono::seconds(1)); }
               std::this_thread::sleep_for(std::chrono::milliseconds(1500));
           }) == kWentOn);
 }

@@ -1,5 +1,6 @@
-// Messages as bytes: CBOR of [index of the alternative, field, field, ...]. Both programs and the test double of the
-// transport use this one codec.
+// Messages as bytes: CBOR of [index of the alternative, [field, field, ...]]; where texts are long, a sequence (RFC 8742)
+// of one byte string with all of them and that array, in which their lengths stand. Both programs and the test double of
+// the transport use this one codec.
 #pragma once
 
 #include <string>

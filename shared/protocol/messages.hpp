@@ -14,7 +14,7 @@
 
 namespace leadsweep {
 
-inline constexpr std::uint32_t kProtocolVersion = 3;
+inline constexpr std::uint32_t kProtocolVersion = 4;
 inline constexpr std::size_t kMaxMessageBytes = std::size_t{1} << 20U;
 
 /// What a worker computes on. A CPU device is `threads` pinned cores.

@@ -22,6 +22,17 @@ TEST_CASE("Every message survives the wire", "[protocol]") {
     CHECK(back.gang.rank == 1);
     CHECK(back.attempt == AttemptId{7});
 
+    assign.spec = std::string(100000, 's');  // long texts travel apart
+    assign.lists_path = "/lists";
+    assign.attempt_folder = std::string(300, 'a');
+    const ToSupervisor encoded_long = ToWorkerOf{{3}, assign};
+    const ToSupervisor decoded_long = decode_to_supervisor(encode(encoded_long));
+    const auto& back_long = std::get<Assign>(std::get<ToWorkerOf>(decoded_long).message);
+    CHECK(back_long.spec == assign.spec);
+    CHECK(back_long.lists_path == assign.lists_path);
+    CHECK(back_long.attempt_folder == assign.attempt_folder);
+    CHECK(encode(decoded_long) == encode(encoded_long));
+
     const ToSupervisor start = StartWorkers{3};
     CHECK(std::get<StartWorkers>(decode_to_supervisor(encode(start))).slots_per_device == 3);
 
@@ -76,9 +87,10 @@ TEST_CASE("Garbage ends in ProtocolError and nothing else", "[protocol]") {
     CHECK_THROWS_AS(decode_from_worker(std::string(kMaxMessageBytes, '\x81')), ProtocolError);  // arrays in arrays
 
     std::mt19937 random(1);
-    const std::string good = encode(FromWorker{Progress{{1}, "training", 2, 30, 0.5, 0.1, 44.0}});
-    for (int i = 0; i < 20000; ++i) {
-        std::string bytes = good;
+    const std::string short_texts = encode(FromWorker{Progress{{1}, "training", 2, 30, 0.5, 0.1, 44.0}});
+    const std::string long_texts = encode(FromWorker{Failed{{1}, FailureClass::kOomDevice, std::string(256, 'm')}});
+    for (int i = 0; i < 40000; ++i) {
+        std::string bytes = i % 2 == 0 ? short_texts : long_texts;
         const auto changes = 1 + random() % 4;
         for (std::size_t c = 0; c < changes; ++c) bytes[random() % bytes.size()] = static_cast<char>(random());
         if (random() % 4 == 0) bytes.resize(random() % bytes.size());
@@ -87,4 +99,24 @@ TEST_CASE("Garbage ends in ProtocolError and nothing else", "[protocol]") {
         } catch (const ProtocolError&) {
         }
     }
+}
+
+TEST_CASE("Long texts are cut as the array says, or refused", "[protocol]") {
+    const auto with_lengths = [](const std::string& texts, std::initializer_list<nlohmann::json> address_and_token) {
+        std::string bytes{'\x5a', '\0', '\0', '\0', static_cast<char>(texts.size())};
+        bytes += texts;
+        nlohmann::json row = nlohmann::json::array({1});
+        for (const auto& text : address_and_token) row.push_back(text);
+        const FromWorker index_of{RendezvousOffered{}};
+        nlohmann::json::to_cbor(nlohmann::json::array({index_of.index(), row}), bytes);
+        return bytes;
+    };
+    const auto offered = std::get<RendezvousOffered>(decode_from_worker(with_lengths("hosttoken", {4, 5})));
+    CHECK(offered.address == "host");
+    CHECK(offered.token == "token");
+    CHECK_THROWS_AS(decode_from_worker(with_lengths("hosttoken", {4, 6})), ProtocolError);     // more than there is
+    CHECK_THROWS_AS(decode_from_worker(with_lengths("hosttoken", {4, "five"})), ProtocolError);  // less
+    CHECK_THROWS_AS(decode_from_worker(with_lengths("hosttoken", {4, -5})), ProtocolError);
+    CHECK_THROWS_AS(decode_from_worker("\x5a"), ProtocolError);
+    CHECK_THROWS_AS(decode_from_worker("\x5a\xff\xff\xff\xff..."), ProtocolError);
 }

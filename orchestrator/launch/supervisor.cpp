@@ -243,7 +243,10 @@ void Supervisor::poll_once(int timeout_ms) {
             polled.push_back({-1, 0, 0});
         polled.push_back({worker.outgoing.empty() ? -1 : worker.child.commands.get(), POLLOUT, 0});
     }
-    if (::poll(polled.data(), polled.size(), timeout_ms) <= 0) return;
+    int ready = 0;
+    const auto poll_for = [&](int most_ms) { return ready = ::poll(polled.data(), polled.size(), most_ms); };
+    wait_.wait([&] { return poll_for(0) != 0; }, [&] { poll_for(timeout_ms); });
+    if (ready <= 0) return;
     for (std::size_t i = 0; i < order.size(); ++i) {
         Worker& worker = workers_.at(order[i]);
         if (polled[2 + 2 * i].revents != 0) read_facts(worker);

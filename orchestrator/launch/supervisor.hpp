@@ -11,6 +11,7 @@
 
 #include "orchestrator/launch/chaos.hpp"
 #include "orchestrator/launch/spawner.hpp"
+#include "orchestrator/transport/short_wait.hpp"
 #include "orchestrator/transport/transport.hpp"
 #include "shared/core/awake_clock.hpp"
 #include "shared/protocol/framing.hpp"
@@ -79,6 +80,7 @@ private:
     std::vector<int> failed_starts_;
     std::uint32_t started_ = 0;
     AwakeClock clock_;
+    ShortWait wait_;
     std::optional<Chaos> chaos_;
     double last_heard_s_ = 0;  ///< of the coordinator
     bool is_stopping_ = false;

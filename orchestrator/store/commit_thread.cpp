@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::chrono::seconds kSnapshotInterval{60};
 /// How long a transaction waits for company: what a transaction costs the processor by itself is shared by more results.
-constexpr std::chrono::milliseconds kGathering{2};
+constexpr std::chrono::milliseconds kGathering{5};
 
 std::string folder_of(const std::string& result_path) {
     return std::filesystem::path(result_path).parent_path().string();

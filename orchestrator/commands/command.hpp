@@ -20,8 +20,9 @@ struct Places {
 /// Absolute paths, defaults filled in. Makes nothing.
 Places resolve_places(Places places);
 std::string host_name();
-/// Where a sweep runs on the database, this process gets the lowest priority once it has used half a second of a
-/// processor: who asks shall not slow it. To be called once, by a command of one thread.
+/// Who asks shall not slow a sweep: where one runs on the database, this process, once it has used half a second of a
+/// processor, gets the lowest priority and a seventieth of a processor that others want. To be called once, by a command
+/// of one thread.
 void give_way_to_sweep(const Places& places);
 
 /// Adds --db, --work, --scratch and --worker.

@@ -1,15 +1,11 @@
 #include <array>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "orchestrator/commands/command.hpp"
-#include "orchestrator/store/store_lock.hpp"
 #include "shared/core/digest.hpp"
 
 namespace leadsweep {
@@ -46,18 +42,6 @@ Places resolve_places(Places places) {
         places.worker = (fs::read_symlink("/proc/self/exe").parent_path() / "leadsweep-worker").string();
     places.worker = absolute(places.worker);
     return places;
-}
-
-void give_way_to_sweep(const Places& places) {
-    // A short question is answered at once. A long one then gets a seventieth of a core that workers keep busy: on two
-    // cores less than 1 % of the sweep.
-    constexpr itimerval kShort{{0, 0}, {0, 500'000}};
-    if (!StoreLock::holder_of(places.db)) return;
-    struct sigaction action {};
-    action.sa_handler = [](int) { setpriority(PRIO_PROCESS, 0, 19); };
-    action.sa_flags = SA_RESTART;
-    sigaction(SIGPROF, &action, nullptr);
-    setitimer(ITIMER_PROF, &kShort, nullptr);
 }
 
 void add_place_options(CLI::App& command, Places& places) {

@@ -164,7 +164,9 @@ struct LiveServer::State {
             const int yes = 1;
             setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
         });
-        server.set_keep_alive_max_count(1000);
+        // A reader asks for one page and one stream of events, and the library looks at every idle connection a hundred
+        // times a second: none stays open for more.
+        server.set_keep_alive_max_count(1);
         server.set_default_headers({{"Cache-Control", "no-store"},
                                     {"X-Content-Type-Options", "nosniff"},
                                     {"X-Frame-Options", "DENY"},

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """How much 100 readers of `leadsweep serve` and a long question slow a running sweep: printed, never asserted on.
 
-Runs the sweep file alternately alone and watched, each time on a new database, in one session (so that priorities count), and
-prints the medians and the median ratio of neighbouring runs: a machine's own speed drifts by more than readers cost.
-Usage: serve_load.py LEADSWEEP SWEEP.yaml [--pairs 3] [--readers 100] [more arguments of `leadsweep run` after --]
+Runs the sweep file alternately alone and watched, each time on a new database, and prints the medians and the median ratio of
+neighbouring runs: a machine's own speed drifts by more than readers cost. Page and question run in the sweep's session, where
+priorities count; --apart: in sessions of their own, as from other terminals, between which Linux shares the processors first.
+Usage: serve_load.py LEADSWEEP SWEEP.yaml [--pairs 3] [--readers 100] [--apart] [more arguments of `leadsweep run` after --]
 """
 import argparse
 import asyncio
 import os
 import pathlib
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -20,21 +22,25 @@ LONG = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i 
         "SELECT count(*), sum(length(j.spec)) FROM n CROSS JOIN jobs AS j")
 
 
+async def ask(port, path):
+    """Connects and asks at once: readers have the lowest priority here, and would leave idle connections that nobody on another
+    machine leaves."""
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return await asyncio.open_connection(sock=connection)
+
+
 async def read_events(port, counts):
     """One reader: the events, and the page again whenever it is told that it has changed."""
     while True:
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            await writer.drain()
+            reader, writer = await ask(port, "/events")
             while line := await reader.readline():
                 if line.startswith(b"event: status"):
                     counts["status"] += 1
                 elif line.startswith(b"event: changed"):
                     counts["pages"] += 1
-                    page, out = await asyncio.open_connection("127.0.0.1", port)
-                    out.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                    await out.drain()
+                    page, out = await ask(port, "/")
                     while piece := await page.read(1 << 20):
                         counts["bytes"] += len(piece)
                     out.close()
@@ -61,7 +67,7 @@ def cpu_seconds(pid):
     return (int(usage[11]) + int(usage[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def run_once(program, arguments, folder, readers):
+def run_once(program, arguments, folder, readers, apart):
     db = folder / "sweep.sqlite"
     run = [program, "run", *arguments, "--db", str(db), "--quiet"]
     started = time.monotonic()
@@ -71,9 +77,11 @@ def run_once(program, arguments, folder, readers):
         while not db.exists() or db.stat().st_size == 0:
             time.sleep(0.05)
         time.sleep(0.5)
-        serve = subprocess.Popen([program, "serve", "--db", str(db)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        serve = subprocess.Popen([program, "serve", "--db", str(db)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                 start_new_session=apart)
         port = int(serve.stdout.readline().rsplit(":", 1)[1].strip("/\n"))
-        question = subprocess.Popen([program, "query", LONG, "--db", str(db)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        question = subprocess.Popen([program, "query", LONG, "--db", str(db)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                    start_new_session=apart)
         own = time.process_time()
         os.setpriority(os.PRIO_PROCESS, 0, 19)  # readers stand for other machines: here they get what the sweep leaves
         counts = asyncio.run(watch(port, readers, sweep))
@@ -100,13 +108,14 @@ def main():
     parser.add_argument("sweep")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--readers", type=int, default=100)
+    parser.add_argument("--apart", action="store_true")
     options, more = parser.parse_known_args()
     more = [word for word in more if word != "--"]
     alone, watched = [], []
     for pair in range(options.pairs):
         for readers, times in ((0, alone), (options.readers, watched)) if pair % 2 == 0 else ((options.readers, watched), (0, alone)):
             with tempfile.TemporaryDirectory(prefix="leadsweep-load-") as folder:
-                seconds, counts = run_once(options.program, [options.sweep, *more], pathlib.Path(folder), readers)
+                seconds, counts = run_once(options.program, [options.sweep, *more], pathlib.Path(folder), readers, options.apart)
                 times.append(seconds)
                 print(f"{'watched' if readers else 'alone  '} {seconds:7.2f} s", counts or "", flush=True)
     ratios = [w / a for w, a in zip(watched, alone)]

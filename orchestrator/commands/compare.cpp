@@ -20,7 +20,9 @@ void add_compare_command(CLI::App& app, int& exit_code) {
     command->footer("Example:\n  leadsweep compare --published study --where sampling_hz=75");
     command->callback([options, &exit_code] {
         const TableFormat format = table_format_from(options->report.format);
-        const ReadStore store = ReadStore::open(resolve_places(options->report.places).db);
+        const Places places = resolve_places(options->report.places);
+        give_way_to_sweep(places);
+        const ReadStore store = ReadStore::open(places.db);
         fmt::print("{}", render(published_comparison(store, filter_of(options->report), options->published), format));
         exit_code = kExitDone;
     });

@@ -34,6 +34,7 @@ void add_evaluate_command(CLI::App& app, int& exit_code) {
         request.filter = filter_of(options->report);
         const TableFormat format = table_format_from(options->report.format);
         const Places places = resolve_places(options->report.places);
+        give_way_to_sweep(places);
         const ReadStore store = ReadStore::open(places.db);
         fmt::print("{}", render(subgroup_table(store, places.work, request), format));
         exit_code = kExitDone;

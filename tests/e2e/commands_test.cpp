@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <thread>
 
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <fmt/format.h>
@@ -91,6 +93,30 @@ TEST_CASE("A question that takes long gives way to a running sweep") {
     }
     const auto question = ask_long("after");
     CHECK_FALSE(wait_until(2, [&] { return getpriority(PRIO_PROCESS, static_cast<id_t>(question->pid())) != own; }));
+}
+
+TEST_CASE("A question that takes long rests where others want its processor, though it is of another session") {
+    SweepFolder folder;
+    const RunningSweep sweep(folder, "8");
+    cpu_set_t allowed;
+    REQUIRE(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
+    int core = 0;
+    while (!CPU_ISSET(core, &allowed)) ++core;
+    const auto on_core = [&](std::vector<std::string> words, const std::string& stem) {
+        words.insert(words.begin(), {"taskset", "--cpu-list", std::to_string(core)});
+        return std::make_unique<Process>(words, folder.environment, folder.path(stem));
+    };
+    const auto one = on_core({"sh", "-c", "while :; do :; done"}, "one");
+    const auto other = on_core({"sh", "-c", "while :; do :; done"}, "other");
+    const std::string endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+    std::vector<std::string> words = folder.command({"query", endless});
+    words.insert(words.begin(), "setsid");
+    const auto question = on_core(words, "question");
+    REQUIRE(wait_until(20, [&] { return getpriority(PRIO_PROCESS, static_cast<id_t>(question->pid())) == 19; }));
+    const double before = processor_seconds_of(question->pid());
+    std::this_thread::sleep_for(std::chrono::seconds(4));
+    CHECK(question->is_running());
+    CHECK(processor_seconds_of(question->pid()) - before < 0.6);  // a fair share is 2 s, its own 0.06
 }
 
 TEST_CASE("Cancelled jobs of a running sweep are stopped or never start, and stay cancelled until retried") {

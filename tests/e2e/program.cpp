@@ -192,6 +192,17 @@ std::string text_of_process(pid_t pid, const std::string& file) {
     return text_of(fmt::format("/proc/{}/{}", pid, file));
 }
 
+double processor_seconds_of(pid_t pid) {
+    const std::string stat = text_of_process(pid, "stat");
+    std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+    std::string unused;
+    for (int field = 3; field < 14; ++field) fields >> unused;
+    long user = 0;
+    long system = 0;
+    if (!(fields >> user >> system)) throw std::runtime_error(fmt::format("there is no process {}", pid));
+    return static_cast<double>(user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
 pid_t parent_of(pid_t pid) {
     for (const auto& note : all_processes())
         if (note.pid == pid) return note.parent;

@@ -61,6 +61,9 @@ std::vector<pid_t> processes_below(pid_t pid, const std::string& name = "");
 /// A file below /proc of a process, `stat` or `environ`; "" where it is gone.
 std::string text_of_process(pid_t pid, const std::string& file);
 
+/// Seconds of a processor that a live process has used.
+double processor_seconds_of(pid_t pid);
+
 /// The parent of a live process.
 pid_t parent_of(pid_t pid);
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdint>
 #include <ctime>
@@ -40,10 +41,17 @@ std::int64_t waited_ns() {
     const ssize_t size = ::read(file, text.data(), text.size() - 1);
     ::close(file);
     if (size <= 0) return 0;
+    const char* const begin = text.data();
+    const char* const end = begin + size;
+    const char* const space = std::find(begin, end, ' ');
     std::int64_t waited = 0;
-    for (const char* at = std::find(text.begin(), text.end(), ' ') + 1; at < text.end() && *at >= '0' && *at <= '9'; ++at)
-        waited = 10 * waited + (*at - '0');
+    if (space != end) std::from_chars(space + 1, end, waited);
     return waited;
+}
+
+void begin_slice() {
+    last_ns = now_ns();
+    last_waited_ns = waited_ns();
 }
 
 /// Comes after each slice of a processor that was used. Only calls that a signal handler may make.
@@ -56,8 +64,7 @@ void rest_where_others_wait(int) {
         const timespec length{rest / kSecond_ns, rest % kSecond_ns};
         nanosleep(&length, nullptr);
     }
-    last_ns = now_ns();
-    last_waited_ns = waited_ns();
+    begin_slice();
     errno = error;
 }
 
@@ -67,8 +74,7 @@ void rest_where_others_wait(int) {
 // at priorities, and a question would get half of one.
 void give_way_to_sweep(const Places& places) {
     if (!StoreLock::holder_of(places.db)) return;
-    last_ns = now_ns();
-    last_waited_ns = waited_ns();
+    begin_slice();
     struct sigaction action {};
     action.sa_handler = rest_where_others_wait;
     action.sa_flags = SA_RESTART;

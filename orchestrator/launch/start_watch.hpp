@@ -10,8 +10,9 @@
 
 namespace leadsweep {
 
-/// From construction to destruction, when the ranks have met, by a thread of its own: where the launcher (the parent of this process) has died, or after
-/// `longest`, the process ends with kExitInterrupted, at once and without destructors. Nothing is lost: jobs have not begun.
+/// From construction to destruction, when the ranks have met, by a thread of its own: where the launcher (the parent of
+/// this process) has died, or after `longest`, the process ends with kExitInterrupted, at once and without destructors.
+/// Nothing is lost: jobs have not begun.
 class StartWatch {
 public:
     explicit StartWatch(std::chrono::seconds longest = std::chrono::minutes(5));

@@ -6,9 +6,9 @@
 
 namespace leadsweep {
 
-/// A thread that slept is awake again after tens of microseconds, more on a virtual machine: as long as the orchestrator
-/// itself needs for a job. So, where the last wait was short, this one looks a while before it sleeps, and leaves the
-/// processor to whoever wants it meanwhile. Waits for work that lasts sleep at once.
+/// A thread that slept is awake again after tens of microseconds, more on a virtual machine: as long as the
+/// orchestrator itself needs for a job. So, where the last wait was short, this one looks a while before it sleeps, and
+/// leaves the processor to whoever wants it meanwhile. Waits for work that lasts sleep at once.
 class ShortWait {
 public:
     /// `has_come` tells, without waiting, whether there is an end to wait for; `sleep` waits for it. One thread.

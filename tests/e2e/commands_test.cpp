@@ -18,6 +18,9 @@ using namespace leadsweep::e2e;
 
 namespace {
 
+constexpr const char* kEndlessQuestion =
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+
 /// A sweep that runs until its test ends it; two workers, `seconds` a job.
 struct RunningSweep {
     explicit RunningSweep(SweepFolder& folder, const std::string& seconds, int seeds = 4) {
@@ -80,9 +83,8 @@ TEST_CASE("Watching ends with the sweep") {
 TEST_CASE("A question that takes long gives way to a running sweep") {
     SweepFolder folder;
     const auto ask_long = [&](const std::string& stem) {
-        const std::string endless =
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
-        return std::make_unique<Process>(folder.command({"query", endless}), folder.environment, folder.path(stem));
+        return std::make_unique<Process>(folder.command({"query", kEndlessQuestion}), folder.environment,
+                                         folder.path(stem));
     };
     const int own = getpriority(PRIO_PROCESS, 0);
     {
@@ -108,8 +110,7 @@ TEST_CASE("A question that takes long rests where others want its processor, tho
     };
     const auto one = on_core({"sh", "-c", "while :; do :; done"}, "one");
     const auto other = on_core({"sh", "-c", "while :; do :; done"}, "other");
-    const std::string endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
-    std::vector<std::string> words = folder.command({"query", endless});
+    std::vector<std::string> words = folder.command({"query", kEndlessQuestion});
     words.insert(words.begin(), "setsid");
     const auto question = on_core(words, "question");
     REQUIRE(wait_until(20, [&] { return getpriority(PRIO_PROCESS, static_cast<id_t>(question->pid())) == 19; }));

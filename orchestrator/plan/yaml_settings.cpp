@@ -62,12 +62,13 @@ nlohmann::json json_of(const YAML::Node& node, bool reads_numbers) {
 }
 
 constexpr int kMostLevels = 32;
-constexpr std::size_t kMostNodes = 4'000'000;
+constexpr std::size_t kMostNodesAndBytes = 8'000'000;
 
 /// Takes what lies at and below the node from `left`; false where that is not enough.
 bool count_nodes(const YAML::Node& node, int levels, std::size_t& left) {
-    if (levels == 0 || left == 0) return false;
-    --left;
+    const std::size_t size = 1 + (node.IsScalar() ? node.Scalar().size() : 0);
+    if (levels == 0 || left < size) return false;
+    left -= size;
     if (!node.IsSequence() && !node.IsMap()) return true;
     for (const auto& item : node) {
         const bool fits = node.IsMap()
@@ -136,7 +137,7 @@ bool is_section(const std::string& path) {
 }
 
 bool is_of_bounded_size(const YAML::Node& node) {
-    std::size_t left = kMostNodes;
+    std::size_t left = kMostNodesAndBytes;
     return count_nodes(node, kMostLevels, left);
 }
 

@@ -35,8 +35,8 @@ struct YamlEntry {
 /// stray comma for documents without end.
 bool has_several_documents(const std::string& text);
 
-/// Whether the nodes below this one, each counted as often as aliases name it, are no more than a sweep file can mean:
-/// aliases of aliases grow without bound, and one that contains itself has no end.
+/// Whether the nodes below this one and their texts, each counted as often as aliases name it, are no more than a sweep
+/// file can mean: aliases of aliases grow without bound, and one that contains itself has no end.
 bool is_of_bounded_size(const YAML::Node& node);
 
 /// A key of the schema found in a mapping, not yet typed.

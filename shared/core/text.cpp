@@ -31,6 +31,7 @@ std::optional<std::string> nearest_word(std::string_view word, std::span<const s
     std::optional<std::string> best;
     std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
     for (const std::string& candidate : known) {
+        if (word.size() >= candidate.size() + best_distance) continue;  // so many letters too many
         const std::size_t distance = edit_distance(word, candidate);
         if (distance < best_distance) {
             best_distance = distance;

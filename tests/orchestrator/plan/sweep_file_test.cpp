@@ -248,6 +248,10 @@ TEST_CASE("Aliases that repeat themselves without bound are refused at once", "[
         bomb += fmt::format("a{}: &a{} [{}]\n", i, i, list);
     }
     CHECK_THROWS_WITH(parse_sweep(bomb, "s.yaml"), refused);
+    // Few nodes, much text.
+    std::string words = "name: s\nx: &x " + std::string(100'000, 't') + "\nbase: [*x";
+    for (int i = 0; i < 100; ++i) words += ", *x";
+    CHECK_THROWS_WITH(parse_sweep(words + "]\n", "s.yaml"), refused);
     CHECK_NOTHROW(parse_sweep("name: s\naxes: {seed: &a [1, 2], folds.seed: *a}\nbase: {loss: bce}\n", "s.yaml"));
 }
 

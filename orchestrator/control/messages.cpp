@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "shared/core/errors.hpp"
-#include "shared/core/whole_number.hpp"
+#include "shared/core/json_values.hpp"
 
 namespace leadsweep {
 namespace {
@@ -136,12 +136,10 @@ void read(const Json& json, T& value) {
         if (!json.is_null()) read(json, value.emplace());
     } else if constexpr (requires { value.value; })
         read(json, value.value);
-    else if constexpr (WholeNumber<T>)
-        value = whole_number<T>(json);
     else if constexpr (kIsList<T>) {
         for (const Json& element : json.get_ref<const Json::array_t&>()) read(element, value.emplace_back());
     } else
-        json.get_to(value);
+        read_value(json, value);
 }
 
 template <class Variant, std::size_t Size>

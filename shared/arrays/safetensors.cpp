@@ -9,6 +9,7 @@
 
 #include "shared/core/digest.hpp"
 #include "shared/core/files.hpp"
+#include "shared/core/json_values.hpp"
 
 namespace leadsweep {
 namespace {
@@ -91,9 +92,9 @@ ArrayFile decode_arrays(std::string_view bytes, const std::string& path) {
             }
             NamedArray array;
             array.type = type_from(entry.at("dtype").get<std::string>());
-            entry.at("shape").get_to(array.shape);
-            const auto begin = entry.at("data_offsets").at(0).get<std::uint64_t>();
-            const auto end = entry.at("data_offsets").at(1).get<std::uint64_t>();
+            read_value(entry.at("shape"), array.shape);
+            const auto begin = whole_number<std::uint64_t>(entry.at("data_offsets").at(0));
+            const auto end = whole_number<std::uint64_t>(entry.at("data_offsets").at(1));
             if (begin > end || end > data.size())
                 throw InputError(
                     fmt::format("array '{}' ends at byte {} of {}: the file is torn", name, end, data.size()));

@@ -9,6 +9,7 @@
 #include "shared/core/digest.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/core/files.hpp"
+#include "shared/core/json_values.hpp"
 
 namespace leadsweep {
 namespace {
@@ -58,25 +59,25 @@ nlohmann::json to_json(const CatalogueRecord& record) {
 CatalogueRecord catalogue_record_from_json(const nlohmann::json& json) {
     CatalogueRecord record;
     for (const auto& file : json.at("files"))
-        record.files.push_back(
-            {file.at(0).get<std::string>(), file.at(1).get<std::int64_t>(), file.at(2).get<std::int64_t>()});
-    json.at("path").get_to(record.path);
-    json.at("source").get_to(record.source);
-    json.at("sampling_hz").get_to(record.sampling_hz);
-    json.at("samples").get_to(record.samples);
-    json.at("leads").get_to(record.leads);
-    json.at("labels").get_to(record.labels);
-    json.at("words").get_to(record.words);
-    json.at("patient").get_to(record.patient);
-    if (!json.at("age_years").is_null()) record.age_years = json.at("age_years").get<double>();
-    json.at("sex").get_to(record.sex);
-    json.at("fold").get_to(record.fold);
-    json.at("signal_digest").get_to(record.signal_digest);
-    json.at("missing_samples").get_to(record.missing_samples);
-    json.at("constant_leads").get_to(record.constant_leads);
-    json.at("saturated_leads").get_to(record.saturated_leads);
-    json.at("repairs").get_to(record.repairs);
-    json.at("problem").get_to(record.problem);
+        record.files.push_back({file.at(0).get<std::string>(), whole_number<std::int64_t>(file.at(1)),
+                                whole_number<std::int64_t>(file.at(2))});
+    read_value(json.at("path"), record.path);
+    read_value(json.at("source"), record.source);
+    read_value(json.at("sampling_hz"), record.sampling_hz);
+    read_value(json.at("samples"), record.samples);
+    read_value(json.at("leads"), record.leads);
+    read_value(json.at("labels"), record.labels);
+    read_value(json.at("words"), record.words);
+    read_value(json.at("patient"), record.patient);
+    read_value(json.at("age_years"), record.age_years);
+    read_value(json.at("sex"), record.sex);
+    read_value(json.at("fold"), record.fold);
+    read_value(json.at("signal_digest"), record.signal_digest);
+    read_value(json.at("missing_samples"), record.missing_samples);
+    read_value(json.at("constant_leads"), record.constant_leads);
+    read_value(json.at("saturated_leads"), record.saturated_leads);
+    read_value(json.at("repairs"), record.repairs);
+    read_value(json.at("problem"), record.problem);
     return record;
 }
 
@@ -103,9 +104,9 @@ Catalogue load_catalogue(const std::string& path) {
                 catalogue.records.push_back(catalogue_record_from_json(json));
                 continue;
             }
-            if (json.at("catalogue").get<int>() != kCatalogueVersion)
+            if (whole_number<int>(json.at("catalogue")) != kCatalogueVersion)
                 throw InputError(fmt::format("{}: made by another version of leadsweep", path));
-            expected = json.at("records").get<std::size_t>();
+            expected = whole_number<std::size_t>(json.at("records"));
         }
     } catch (const nlohmann::json::exception& error) {
         throw InputError(fmt::format("{}:{}: no catalogue: {}", path, number, error.what()));

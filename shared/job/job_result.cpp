@@ -1,5 +1,8 @@
 #include "shared/job/job_result.hpp"
 
+#include <cstddef>
+#include <tuple>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -7,72 +10,55 @@
 #include "shared/core/digest.hpp"
 #include "shared/core/errors.hpp"
 #include "shared/core/files.hpp"
+#include "shared/core/json_values.hpp"
 
 namespace leadsweep {
 namespace {
 
-nlohmann::json optional_to_json(const std::optional<double>& value) {
-    return value ? nlohmann::json(*value) : nlohmann::json(nullptr);
-}
+using Json = nlohmann::json;
 
-std::optional<double> optional_from_json(const nlohmann::json& json) {
-    return json.is_null() ? std::nullopt : std::optional<double>(json.get<double>());
-}
+/// The fields of a row in the order of its array in the file.
+template <class Row>
+constexpr int kFields = 0;  // no row: does not compile
+template <>
+constexpr std::tuple kFields<Metric> = {&Metric::split, &Metric::class_code, &Metric::name, &Metric::value,
+                                        &Metric::n_positive};
+template <>
+constexpr std::tuple kFields<Epoch> = {&Epoch::epoch,       &Epoch::train_loss,    &Epoch::validation_loss,
+                                       &Epoch::macro_auroc, &Epoch::macro_f1,      &Epoch::learning_rate,
+                                       &Epoch::seconds,     &Epoch::records_per_s, &Epoch::is_best};
+template <>
+constexpr std::tuple kFields<LeadImportance> = {
+    &LeadImportance::class_code,     &LeadImportance::lead,     &LeadImportance::segment, &LeadImportance::importance,
+    &LeadImportance::magnitude,      &LeadImportance::sd,       &LeadImportance::n,       &LeadImportance::r2,
+    &LeadImportance::sign_agreement, &LeadImportance::n_dropped};
+template <>
+constexpr std::tuple kFields<Artifact> = {&Artifact::kind, &Artifact::path, &Artifact::digest, &Artifact::size_bytes};
 
-nlohmann::json row_of(const Metric& m) {
-    return {m.split, m.class_code, m.name, optional_to_json(m.value), m.n_positive};
+template <class T>
+Json json_of(const T& value) {
+    return value;
 }
-nlohmann::json row_of(const Epoch& e) {
-    return {e.epoch,
-            e.train_loss,
-            optional_to_json(e.validation_loss),
-            optional_to_json(e.macro_auroc),
-            optional_to_json(e.macro_f1),
-            e.learning_rate,
-            e.seconds,
-            e.records_per_s,
-            e.is_best};
-}
-nlohmann::json row_of(const LeadImportance& i) {
-    return {i.class_code,           i.lead,           i.segment,  i.importance, i.magnitude, i.sd, i.n,
-            optional_to_json(i.r2), i.sign_agreement, i.n_dropped};
-}
-nlohmann::json row_of(const Artifact& a) {
-    return {a.kind, a.path, a.digest, a.size_bytes};
-}
-
-void read_row(const nlohmann::json& row, Metric& m) {
-    m = {row.at(0), row.at(1), row.at(2), optional_from_json(row.at(3)), row.at(4)};
-}
-void read_row(const nlohmann::json& row, Epoch& e) {
-    e = {row.at(0),
-         row.at(1),
-         optional_from_json(row.at(2)),
-         optional_from_json(row.at(3)),
-         optional_from_json(row.at(4)),
-         row.at(5),
-         row.at(6),
-         row.at(7),
-         row.at(8)};
-}
-void read_row(const nlohmann::json& row, LeadImportance& i) {
-    i = {row.at(0), row.at(1), row.at(2), row.at(3), row.at(4), row.at(5), row.at(6), optional_from_json(row.at(7)),
-         row.at(8), row.at(9)};
-}
-void read_row(const nlohmann::json& row, Artifact& a) {
-    a = {row.at(0), row.at(1), row.at(2), row.at(3)};
+template <class T>
+Json json_of(const std::optional<T>& value) {
+    return value ? Json(*value) : Json();
 }
 
 template <class Row>
-nlohmann::json rows_of(const std::vector<Row>& rows) {
-    nlohmann::json json = nlohmann::json::array();
-    for (const Row& row : rows) json.push_back(row_of(row));
+Json rows_of(const std::vector<Row>& rows) {
+    Json json = Json::array();
+    for (const Row& row : rows)
+        std::apply([&](auto... field) { json.push_back(Json::array({json_of(row.*field)...})); }, kFields<Row>);
     return json;
 }
 
 template <class Row>
-void read_rows(const nlohmann::json& json, std::vector<Row>& rows) {
-    for (const auto& row : json) read_row(row, rows.emplace_back());
+void read_rows(const Json& json, std::vector<Row>& rows) {
+    for (const Json& fields : json) {
+        Row& row = rows.emplace_back();
+        std::size_t index = 0;
+        std::apply([&](auto... field) { (read_value(fields.at(index++), row.*field), ...); }, kFields<Row>);
+    }
 }
 
 }  // namespace
@@ -98,19 +84,19 @@ JobResult job_result_from_json(const nlohmann::json& json) {
     read_rows(json.at("epochs"), r.epochs);
     read_rows(json.at("lead_importance"), r.lead_importance);
     read_rows(json.at("artifacts"), r.artifacts);
-    json.at("n_train").get_to(r.n_train);
-    json.at("n_validation").get_to(r.n_validation);
-    json.at("n_test").get_to(r.n_test);
-    json.at("n_classes").get_to(r.n_classes);
-    json.at("train_seconds").get_to(r.train_seconds);
-    json.at("explain_seconds").get_to(r.explain_seconds);
-    json.at("is_reused").get_to(r.is_reused);
-    json.at("notes").get_to(r.notes);
+    read_value(json.at("n_train"), r.n_train);
+    read_value(json.at("n_validation"), r.n_validation);
+    read_value(json.at("n_test"), r.n_test);
+    read_value(json.at("n_classes"), r.n_classes);
+    read_value(json.at("train_seconds"), r.train_seconds);
+    read_value(json.at("explain_seconds"), r.explain_seconds);
+    read_value(json.at("is_reused"), r.is_reused);
+    read_value(json.at("notes"), r.notes);
     return r;
 }
 
 std::string write_job_result(const JobResult& result, const std::string& path) {
-    const auto bytes = nlohmann::json::to_cbor(to_json(result));
+    const auto bytes = Json::to_cbor(to_json(result));
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     write_file_durably(path, text);
     return sha256(text);
@@ -123,7 +109,7 @@ JobResult read_job_result(const std::string& path, const std::string& expected_d
                                      found, expected_digest));
     try {
         return job_result_from_json(parse_cbor(bytes));
-    } catch (const nlohmann::json::exception& error) {
+    } catch (const Json::exception& error) {
         throw InputError(fmt::format("{}: no result: {}", path, error.what()));
     }
 }

@@ -9,7 +9,7 @@
 
 #include <nlohmann/json.hpp>
 #include "shared/core/cbor.hpp"
-#include "shared/core/whole_number.hpp"
+#include "shared/core/json_values.hpp"
 
 namespace leadsweep {
 namespace {
@@ -210,8 +210,6 @@ void from_wire(const Json& json, T& value, std::string_view& long_texts) {
         variant_from_wire(json, value, long_texts, std::make_index_sequence<std::variant_size_v<T>>());
     else if constexpr (kIsId<T>)
         from_wire(json, value.value, long_texts);
-    else if constexpr (WholeNumber<T>)
-        value = whole_number<T>(json);
     else if constexpr (std::same_as<T, std::string>)
         value = text_from_wire(json, long_texts);
     else if constexpr (kIsVector<T>) {
@@ -226,7 +224,7 @@ void from_wire(const Json& json, T& value, std::string_view& long_texts) {
         std::size_t index = 0;
         std::apply([&](auto&... field) { (from_wire(json.at(index++), field, long_texts), ...); }, fields(value));
     } else
-        json.get_to(value);
+        read_value(json, value);
 }
 
 std::string byte_string(std::string_view bytes) {

@@ -105,6 +105,8 @@ TEST_CASE("Torn and impossible array files are refused by name", "[arrays]") {
           by_hand(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", data.substr(1)),
           by_hand(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", data),
           by_hand(R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", data),
+          by_hand(R"({"a":{"dtype":"F32","shape":[2.5],"data_offsets":[0,8]}})", data),
+          by_hand(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8e300]}})", data),
           by_hand(R"({"a":{"dtype":"F8","shape":[8],"data_offsets":[0,8]}})", data),
           by_hand(R"({"a":{"shape":[2],"data_offsets":[0,8]}})", data),
           by_hand(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", data + "more")})

@@ -1,5 +1,7 @@
 #include "shared/job/job_spec.hpp"
 
+#include <limits>
+
 #include <nlohmann/json.hpp>
 
 #include "shared/core/errors.hpp"
@@ -101,4 +103,16 @@ TEST_CASE("A result survives the way through its file, missing values included",
     result.epochs.push_back({1, 0.5, 0.4, std::nullopt, 0.1, 1e-3, 2.0, 100.0, true});
     result.lead_importance.push_back({"426783006", "V1", 3, -0.5, 0.7, 0.1, 12, 0.8});
     CHECK(to_json(job_result_from_json(to_json(result))) == to_json(result));
+}
+
+TEST_CASE("A count in a result that is no whole number is refused", "[job]") {
+    const auto with = [](const nlohmann::json& count) {
+        auto json = to_json(JobResult{});
+        json["n_test"] = count;
+        return json;
+    };
+    CHECK(job_result_from_json(with(7)).n_test == 7);
+    for (const double no_count : {2.5, 1e300, std::numeric_limits<double>::infinity()})
+        CHECK_THROWS_AS(job_result_from_json(with(no_count)), nlohmann::json::type_error);
+    CHECK_THROWS_AS(job_result_from_json(with(std::numeric_limits<std::uint64_t>::max())), nlohmann::json::type_error);
 }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "shared/arrays/sealed_arrays.hpp"
+#include "shared/core/json_values.hpp"
 #include "shared/core/log.hpp"
 #include "shared/job/attempt_files.hpp"
 
@@ -120,14 +121,14 @@ std::string to_text(const TrainPosition& position) {
 TrainPosition train_position_from(const std::string& text) {
     const auto json = nlohmann::json::parse(text);
     TrainPosition position;
-    json.at("epoch").get_to(position.epoch);
-    json.at("batches_done").get_to(position.batches_done);
-    json.at("loss_sum").get_to(position.loss_sum);
-    json.at("learning_rate").get_to(position.learning_rate);
-    json.at("best_epoch").get_to(position.best_epoch);
-    json.at("best_figure").get_to(position.best_figure);
-    json.at("epochs_without_gain").get_to(position.epochs_without_gain);
-    json.at("layout").get_to(position.layout);
+    read_value(json.at("epoch"), position.epoch);
+    read_value(json.at("batches_done"), position.batches_done);
+    read_value(json.at("loss_sum"), position.loss_sum);
+    read_value(json.at("learning_rate"), position.learning_rate);
+    read_value(json.at("best_epoch"), position.best_epoch);
+    read_value(json.at("best_figure"), position.best_figure);
+    read_value(json.at("epochs_without_gain"), position.epochs_without_gain);
+    read_value(json.at("layout"), position.layout);
     position.epochs = job_result_from_json(json.at("result")).epochs;
     return position;
 }

@@ -251,6 +251,7 @@ TEST_CASE("Interrupted twice, leadsweep stops at once and the same command goes 
 TEST_CASE("A second leadsweep on one database is refused and told who holds it") {
     SweepFolder folder;
     write_slow_sweep(folder);
+    folder.environment["LEADSWEEP_FAKE_SECONDS"] = "0.6";  // a second one starts meanwhile, whatever else runs
     Process first(folder.run_command(), folder.environment, folder.path("first"));
     REQUIRE(have_run(folder, 2));
     const Outcome second = folder.run();

@@ -2,14 +2,17 @@
 """How much 100 readers of `leadsweep serve` and a long question slow a running sweep: printed, never asserted on.
 
 Runs the sweep file alternately alone and watched, each time on a new database, and prints the medians and the median ratio of
-neighbouring runs: a machine's own speed drifts by more than readers cost. Page and question run in the sweep's session, where
-priorities count; --apart: in sessions of their own, as from other terminals, between which Linux shares the processors first.
+neighbouring runs. A machine's own speed drifts by more than readers cost, so the same is printed for the seconds that the sweep
+takes to one of its own processors' (what readers cost it by emptying caches is not in those). Page and question run in the sweep's
+session, where priorities count; --apart: in sessions of their own, as from other terminals, between which Linux shares the
+processors first.
 Usage: serve_load.py LEADSWEEP SWEEP.yaml [--pairs 3] [--readers 100] [--apart] [more arguments of `leadsweep run` after --]
 """
 import argparse
 import asyncio
 import os
 import pathlib
+import resource
 import signal
 import socket
 import statistics
@@ -67,12 +70,18 @@ def cpu_seconds(pid):
     return (int(usage[11]) + int(usage[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def children_cpu_seconds():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def run_once(program, arguments, folder, readers, apart):
     db = folder / "sweep.sqlite"
     run = [program, "run", *arguments, "--db", str(db), "--quiet"]
     started = time.monotonic()
+    cpu_before = children_cpu_seconds()
     sweep = subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    counts = None
+    counts = {}
     if readers:
         while not db.exists() or db.stat().st_size == 0:
             time.sleep(0.05)
@@ -84,10 +93,11 @@ def run_once(program, arguments, folder, readers, apart):
                                     start_new_session=apart)
         own = time.process_time()
         os.setpriority(os.PRIO_PROCESS, 0, 19)  # readers stand for other machines: here they get what the sweep leaves
-        counts = asyncio.run(watch(port, readers, sweep))
+        counts |= asyncio.run(watch(port, readers, sweep))
+        counts["sweep_cpu_s"] = round(children_cpu_seconds() - cpu_before, 2)
         os.setpriority(os.PRIO_PROCESS, 0, 0)  # needs root
         counts["question_ran"] = question.poll() is None
-        counts |= {"readers_cpu_s": time.process_time() - own, "question_cpu_s": cpu_seconds(question.pid),
+        counts |= {"readers_cpu_s": round(time.process_time() - own, 2), "question_cpu_s": cpu_seconds(question.pid),
                    "serve_cpu_s": cpu_seconds(serve.pid)}
         question.kill()
         question.wait()
@@ -97,6 +107,7 @@ def run_once(program, arguments, folder, readers, apart):
     else:
         sweep.wait()
         ended = time.monotonic()
+        counts["sweep_cpu_s"] = round(children_cpu_seconds() - cpu_before, 2)
     if sweep.returncode != 0:
         sys.exit(f"the sweep ended with code {sweep.returncode}")
     return ended - started, counts
@@ -113,15 +124,17 @@ def main():
     more = [word for word in more if word != "--"]
     alone, watched = [], []
     for pair in range(options.pairs):
-        for readers, times in ((0, alone), (options.readers, watched)) if pair % 2 == 0 else ((options.readers, watched), (0, alone)):
+        for readers, runs in ((0, alone), (options.readers, watched)) if pair % 2 == 0 else ((options.readers, watched), (0, alone)):
             with tempfile.TemporaryDirectory(prefix="leadsweep-load-") as folder:
                 seconds, counts = run_once(options.program, [options.sweep, *more], pathlib.Path(folder), readers, options.apart)
-                times.append(seconds)
-                print(f"{'watched' if readers else 'alone  '} {seconds:7.2f} s", counts or "", flush=True)
-    ratios = [w / a for w, a in zip(watched, alone)]
-    print(f"median alone {statistics.median(alone):.2f} s, watched by {options.readers} readers and a long question "
-          f"{statistics.median(watched):.2f} s; median of {options.pairs} pairs {100 * (statistics.median(ratios) - 1):+.1f} % "
-          f"({100 * (min(ratios) - 1):+.1f} to {100 * (max(ratios) - 1):+.1f})")
+                runs.append((seconds, seconds / counts["sweep_cpu_s"]))
+                print(f"{'watched' if readers else 'alone  '} {seconds:7.2f} s", counts, flush=True)
+    print(f"watched by {options.readers} readers and a long question, medians alone and watched, median of {options.pairs} pairs:")
+    for k, what in enumerate(("s of the clock", "s of the clock to one of the sweep's processors")):
+        before, after = [run[k] for run in alone], [run[k] for run in watched]
+        changes = [100 * (w / a - 1) for w, a in zip(after, before)]
+        print(f"{statistics.median(before):8.3f} {statistics.median(after):8.3f}  {statistics.median(changes):+.1f} % "
+              f"({min(changes):+.1f} to {max(changes):+.1f})  {what}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -60,6 +61,7 @@ struct LiveServer::State {
     LiveOptions options;
     LiveSources sources;
     httplib::Server server;
+    socket_t listening = INVALID_SOCKET;
     Broadcast broadcast;
     std::mutex sources_mutex;
     std::mutex page_mutex;
@@ -160,7 +162,8 @@ struct LiveServer::State {
         server.new_task_queue = [] { return new httplib::ThreadPool(kMostReaders + kAnswerThreads); };
         server.set_payload_max_length(1024);
         // The library's own choice lets two servers share a port: each would get some of the readers.
-        server.set_socket_options([](socket_t socket) {
+        server.set_socket_options([this](socket_t socket) {
+            listening = socket;
             const int yes = 1;
             setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
         });
@@ -221,6 +224,9 @@ LiveServer::LiveServer(LiveOptions options, LiveSources sources)
                         "this machine; choose another --port or --host",
                         chosen.host, chosen.port));
     if (chosen.port < 0) throw InputError(fmt::format("{} cannot be bound; choose another --host", chosen.host));
+    // The library lets five wait, and whoever comes sixth tries again after a second: readers come all at once, when the
+    // page has changed.
+    ::listen(state_->listening, kMostReaders + kAnswerThreads);
 }
 
 LiveServer::~LiveServer() {

@@ -5,7 +5,11 @@
 #include <thread>
 #include <vector>
 
+#include <arpa/inet.h>
 #include <httplib.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "shared/core/errors.hpp"
 #include "tests/support/catch.hpp"
@@ -87,6 +91,24 @@ TEST_CASE("The page is made once for all readers, and anew when results have cha
     CHECK(events.find("event: changed\ndata: {}\n\n") != std::string::npos);
     running.client().Get("/");
     CHECK(running.pages > before);
+}
+
+TEST_CASE("A hundred readers that come at once are let in at once", "[serve]") {
+    const LiveServer server({"127.0.0.1", 0, ""}, {});  // not run: whom it lets in waits in its queue
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(server.port()));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int let_in = 0;
+    std::vector<int> sockets;
+    for (int i = 0; i < 100; ++i) {
+        sockets.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        (void)::connect(sockets.back(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+        pollfd open{sockets.back(), POLLOUT, 0};
+        let_in += ::poll(&open, 1, 0) == 1 && (open.revents & (POLLERR | POLLHUP)) == 0;
+    }
+    for (const int socket : sockets) ::close(socket);
+    CHECK(let_in == 100);
 }
 
 TEST_CASE("With a token only those who show it may read", "[serve]") {

@@ -28,11 +28,8 @@ LONG = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i 
 async def ask(port, path):
     """Connects and asks at once: readers have the lowest priority here, and would leave idle connections that nobody on another
     machine leaves."""
-    connection = socket.socket()
-    connection.setblocking(False)
-    loop = asyncio.get_running_loop()
-    await loop.sock_connect(connection, ("127.0.0.1", port))
-    await loop.sock_sendall(connection, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     return await asyncio.open_connection(sock=connection)
 
 
